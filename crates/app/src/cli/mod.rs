@@ -1,0 +1,91 @@
+//! The command line: one file per verb, the help text is the arguments' documentation.
+
+mod demo;
+mod init;
+mod run;
+mod settings;
+mod stage;
+
+use std::time::Instant;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Error;
+
+/// From a table of transactions to a retention decision that can be trusted.
+///
+/// tenure reads a table of transactions and says who is about to leave, what each customer is worth, and which offer
+/// each gets under a budget. Everything is configured in one file, which `tenure init` writes.
+#[derive(Parser)]
+#[command(
+    name = "tenure",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  tenure demo                                    see the whole job on a generated retailer
+  tenure run transactions.csv --budget 5000      the whole job on your own file
+
+Exit codes: 0 done, 1 checks failed (--strict), 2 usage, input or configuration, 3 worth trying again."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Args),
+    Run(run::Args),
+    Demo(demo::Args),
+    Ingest(stage::Ingest),
+    Validate(stage::Validate),
+    Clean(stage::Clean),
+    Features(stage::Features),
+    Segment(stage::Segment),
+    Churn(stage::Churn),
+    Value(stage::Value),
+    Allocate(stage::Allocate),
+    Report(stage::Report),
+}
+
+/// Reads the arguments and does what they say. Usage errors end the process with exit code 2, as clap words them.
+pub(crate) fn main(start: Instant) -> Result<(), Error> {
+    match Cli::parse().command {
+        Command::Init(args) => args.run(),
+        Command::Run(args) => args.run(start),
+        Command::Demo(args) => args.run(start),
+        Command::Ingest(args) => args.run(start),
+        Command::Validate(args) => args.run(start),
+        Command::Clean(args) => args.run(start),
+        Command::Features(args) => args.run(start),
+        Command::Segment(args) => args.run(start),
+        Command::Churn(args) => args.run(start),
+        Command::Value(args) => args.run(start),
+        Command::Allocate(args) => args.run(start),
+        Command::Report(args) => args.run(start),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_meaning_and_an_example() {
+        for command in super::Cli::command().get_subcommands() {
+            let name = command.get_name();
+            assert!(command.get_about().is_some(), "{name}: no help");
+            let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(example.contains(&format!("tenure {name}")), "{name}: no example");
+            for argument in command.get_arguments().filter(|argument| argument.get_id() != "help") {
+                assert!(argument.get_help().is_some(), "{name} {}: no help", argument.get_id());
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Arguments that several commands share, and the configuration they amount to.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tenure_stages::config::{Config, ConfigError, DateOrder, Method, OfferTable, Overrides};
+use tenure_stages::ctx::Ctx;
+
+use crate::ui::{self, Format};
+
+/// The configuration that is used where `--config` names none.
+const CONFIG_FILE: &str = "tenure.toml";
+
+/// Folder, configuration, machine and form of the answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// Folder of the run: every stage reads and writes here.
+    #[arg(long, short, value_name = "DIR", default_value = "tenure-out")]
+    pub(crate) out: PathBuf,
+    /// Configuration file [default: ./tenure.toml where there is one, else the built-in defaults].
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Start of every random stream; the same seed gives the same bytes [default: 42].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    seed: Option<i64>,
+    /// Worker threads; results do not depend on them [default: all cores].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    threads: Option<i64>,
+    /// Form of the answer on standard output; progress and errors go to standard error.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// How dates in the source are read.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// Order of day, month and year where the data do not settle it [default: auto].
+    #[arg(long, value_name = "ORDER", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
+    date_order: Option<String>,
+}
+
+/// The instant of the decision.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Decision {
+    /// Instant of the decision, such as 2011-06-01: only what came before is seen [default: end of the data].
+    #[arg(long, value_name = "DATE")]
+    as_of: Option<String>,
+}
+
+/// What churn means.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ChurnHorizon {
+    /// Churned = no purchase in so many days [default: 90].
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
+    churn_days: Option<i64>,
+}
+
+/// What value means.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ValueHorizon {
+    /// Value = spend in so many days [default: 180].
+    #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
+    value_days: Option<i64>,
+}
+
+/// The plan's offers and limits.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Planning {
+    /// Money for the plan, in the data's currency [default: retention 10000, coupons 5000].
+    #[arg(long, value_name = "MONEY", allow_negative_numbers = true)]
+    budget: Option<f64>,
+    /// Table of offers [default: retention].
+    #[arg(long, value_name = "TABLE", value_parser = words(&[OfferTable::WORDS]))]
+    offers: Option<String>,
+    /// Most customers an offer may go to, such as Premium=10%, Premium=0.1 or Premium=500; may be repeated.
+    #[arg(long = "cap", value_name = "TIER=SHARE", value_parser = cap)]
+    caps: Vec<(String, f64)>,
+    /// How the plan is found; greedy = highest expected value first, for comparison [default: optimal].
+    #[arg(long, value_parser = words(&[Method::WORDS]))]
+    method: Option<String>,
+}
+
+/// How checks end a run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Strictness {
+    /// End with exit code 1 when a check of level error fails.
+    #[arg(long)]
+    strict: bool,
+}
+
+fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesParser {
+    lists.concat().into()
+}
+
+fn cap(text: &str) -> Result<(String, f64), String> {
+    let (name, limit) = text.rsplit_once('=').ok_or("write TIER=SHARE, such as Premium=10%")?;
+    let (digits, unit) = limit.strip_suffix('%').map_or((limit, 1.0), |digits| (digits, 100.0));
+    let limit: f64 = digits.trim().parse().map_err(|_| format!("{limit} is no number"))?;
+    Ok((name.trim().to_owned(), limit / unit))
+}
+
+impl Common {
+    pub(crate) fn overrides(&self) -> Overrides {
+        Overrides { seed: self.seed, threads: self.threads, ..Overrides::default() }
+    }
+
+    /// The configuration of a new run: the file's or the defaults, and the flags over it.
+    pub(crate) fn fresh(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        let base = match &self.config {
+            Some(path) => Config::load(path)?,
+            None if Path::new(CONFIG_FILE).is_file() => {
+                ui::note(&format!("settings from ./{CONFIG_FILE}"));
+                Config::load(Path::new(CONFIG_FILE))?
+            }
+            None => Config::default(),
+        };
+        base.with(overrides)
+    }
+
+    /// The configuration of the demo: a file for one's own data does not fit the generated ones, unless it is named.
+    pub(crate) fn built_in(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        let base = self.config.as_deref().map_or_else(|| Ok(Config::default()), Config::load)?;
+        base.with(overrides)
+    }
+
+    /// The configuration of a further stage: what the run folder was made with, unless `--config` names another.
+    pub(crate) fn continued(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        if self.config.is_none()
+            && let Some(saved) = Config::saved_in(&self.out)?
+        {
+            return saved.with(overrides);
+        }
+        self.fresh(overrides)
+    }
+
+    /// Calls `work` with everything of the outside world that it may use.
+    pub(crate) fn in_world<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
+        let progress = ui::Watcher::new();
+        let elapsed = move || start.elapsed();
+        let threads = match config.run.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        work(&Ctx { threads, progress: &progress, elapsed: &elapsed })
+    }
+}
+
+impl Reading {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { date_order: self.date_order, ..overrides }
+    }
+}
+
+impl Decision {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { as_of: self.as_of, ..overrides }
+    }
+}
+
+impl ChurnHorizon {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { churn_days: self.churn_days, ..overrides }
+    }
+}
+
+impl ValueHorizon {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { value_days: self.value_days, ..overrides }
+    }
+}
+
+impl Planning {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { budget: self.budget, offers: self.offers, caps: self.caps, method: self.method, ..overrides }
+    }
+}
+
+impl Strictness {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { strict: self.strict, ..overrides }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn caps_are_shares_percentages_or_counts() {
+        assert_eq!(cap("Premium=0.1").unwrap(), ("Premium".to_owned(), 0.1));
+        assert_eq!(cap("Premium = 10%").unwrap(), ("Premium".to_owned(), 0.1));
+        assert_eq!(cap("A=B=500").unwrap(), ("A=B".to_owned(), 500.0));
+        assert!(cap("Premium").is_err());
+        assert!(cap("Premium=ten").is_err());
+    }
+}

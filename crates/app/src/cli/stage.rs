@@ -1,0 +1,175 @@
+//! The stages one by one, each on the folder that the one before has left.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use tenure_stages::config::Config;
+use tenure_stages::ctx::Stage;
+use tenure_stages::pipeline;
+
+use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Strictness, ValueHorizon};
+use crate::error::Error;
+use crate::ui;
+
+/// Stage 1: read files of transactions into the canonical table.
+///
+/// Columns are found by name, or mapped in [data.columns] of the configuration.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure ingest sales_2010.csv sales_2011.csv --date-order dmy --out shop")]
+pub(crate) struct Ingest {
+    /// Files of transactions: CSV (also gzipped), XLSX or Parquet.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// Stage 2: check the table in eight categories, and write validation.json.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure validate --out shop --strict")]
+pub(crate) struct Validate {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    strictness: Strictness,
+}
+
+/// Stage 3: set aside what cannot be used, and say why; every row is kept or quarantined.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure clean --out shop --as-of 2011-06-01")]
+pub(crate) struct Clean {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    decision: Decision,
+}
+
+/// Stage 4: compute features and labels at every snapshot, strictly from what came before it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure features --out shop --churn-days 60")]
+pub(crate) struct Features {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    churn: ChurnHorizon,
+    #[command(flatten)]
+    value: ValueHorizon,
+}
+
+/// Stage 5: score RFM, name segments and find clusters.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure segment --out shop")]
+pub(crate) struct Segment {
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Stage 6: estimate each customer's probability of leaving, and test it on later data.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure churn --out shop")]
+pub(crate) struct Churn {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    horizon: ChurnHorizon,
+}
+
+/// Stage 7: estimate each customer's value with an interval, and test it on later data.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure value --out shop")]
+pub(crate) struct Value {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    horizon: ValueHorizon,
+}
+
+/// Stage 8: choose an offer for each customer under the budget, with a certificate in money.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tenure allocate --out shop --budget 5000 --cap Premium=10%
+  tenure allocate --out shop --method greedy")]
+pub(crate) struct Allocate {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    planning: Planning,
+}
+
+/// Stage 9: write the table of scores and draw the figures.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  tenure report --out shop")]
+pub(crate) struct Report {
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Ingest {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.fresh(&self.reading.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Ingest, &self.files)
+    }
+}
+
+impl Validate {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.strictness.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Validate, &[])
+    }
+}
+
+impl Clean {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.decision.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Clean, &[])
+    }
+}
+
+impl Features {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.churn.lay_over(self.value.lay_over(self.common.overrides())))?;
+        run(&self.common, &config, start, Stage::Features, &[])
+    }
+}
+
+impl Segment {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.common.overrides())?;
+        run(&self.common, &config, start, Stage::Segment, &[])
+    }
+}
+
+impl Churn {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.horizon.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Churn, &[])
+    }
+}
+
+impl Value {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.horizon.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Value, &[])
+    }
+}
+
+impl Allocate {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.planning.lay_over(self.common.overrides()))?;
+        run(&self.common, &config, start, Stage::Allocate, &[])
+    }
+}
+
+impl Report {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        let config = self.common.continued(&self.common.overrides())?;
+        run(&self.common, &config, start, Stage::Report, &[])
+    }
+}
+
+fn run(common: &Common, config: &Config, start: Instant, stage: Stage, files: &[PathBuf]) -> Result<(), Error> {
+    let report = common.in_world(config, start, |ctx| pipeline::run_stage(ctx, config, stage, files, &common.out))?;
+    ui::show_stage(report.stage, &report.sentence, &report.facts, common.format)
+}

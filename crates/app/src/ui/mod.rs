@@ -1,0 +1,160 @@
+//! What people and programs read: data on standard output, words on standard error.
+
+mod number;
+mod progress;
+mod screen;
+mod table;
+
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write};
+
+use serde_json::Value;
+use tenure_stages::ctx::Stage;
+use tenure_stages::summary::Summary;
+
+use crate::error::Error;
+
+pub(crate) use progress::Watcher;
+
+/// Form of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs: one JSON object
+    Json,
+    /// For spreadsheets: one row per figure, with its name
+    Csv,
+}
+
+/// Whether words may carry colour.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// No colour.
+    pub(crate) const PLAIN: Self = Self { colour: false };
+
+    #[allow(clippy::disallowed_methods, reason = "the environment belongs to this crate")]
+    fn of(terminal: bool) -> Self {
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Self { colour: terminal && !set("NO_COLOR") && !dumb }
+    }
+
+    /// A heading.
+    fn heading(self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    /// The word that announces an error.
+    pub(crate) fn alarm(self, text: &str) -> String {
+        self.paint("1;31", text)
+    }
+
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// The style of standard error.
+pub(crate) fn stderr_style() -> Style {
+    Style::of(std::io::stderr().is_terminal())
+}
+
+/// Says something by the way, on standard error. If nobody can hear it, the work goes on.
+pub(crate) fn note(words: &str) {
+    let _ = writeln!(std::io::stderr(), "{words}");
+}
+
+/// Shows the result of a whole run.
+pub(crate) fn show_summary(summary: &Summary, format: Format) -> Result<(), Error> {
+    let text = match format {
+        Format::Table => screen::end_screen(summary, Style::of(std::io::stdout().is_terminal())),
+        Format::Json => json(&as_value(summary)),
+        Format::Csv => csv(&as_value(summary)),
+    };
+    print(&text)
+}
+
+/// Shows the result of one stage.
+pub(crate) fn show_stage(stage: Stage, sentence: &str, facts: &Value, format: Format) -> Result<(), Error> {
+    let value = serde_json::json!({ "stage": stage.name(), "sentence": sentence, "facts": facts });
+    match format {
+        Format::Table => print(&format!("{}: {sentence}\n", stage.name())),
+        Format::Json => print(&json(&value)),
+        Format::Csv => print(&csv(&value)),
+    }
+}
+
+fn as_value(summary: &Summary) -> Value {
+    serde_json::to_value(summary).expect("a summary has text keys only")
+}
+
+fn json(value: &Value) -> String {
+    format!("{value:#}\n")
+}
+
+// Nested names are joined with dots; lists are counted from 0.
+fn csv(value: &Value) -> String {
+    let mut text = "name,value\n".to_owned();
+    flatten(value, "", &mut text);
+    text
+}
+
+fn flatten(value: &Value, name: &str, text: &mut String) {
+    let below = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match value {
+        Value::Object(object) => object.iter().for_each(|(key, child)| flatten(child, &below(key), text)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, child)| flatten(child, &below(&i.to_string()), text));
+        }
+        Value::Null => {
+            let _ = writeln!(text, "{},", cell(name));
+        }
+        Value::String(words) => {
+            let _ = writeln!(text, "{},{}", cell(name), cell(words));
+        }
+        other => {
+            let _ = writeln!(text, "{},{other}", cell(name));
+        }
+    }
+}
+
+// RFC 4180 quoting. A text that a spreadsheet would run as a formula gets an apostrophe in front (OWASP, CSV injection).
+fn cell(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains(['"', ',', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Error::Stdout)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_names_every_figure() {
+        let value =
+            serde_json::json!({ "rows": { "kept": 5, "by": [{ "a": "x, \"y\"" }, { "a": null }] }, "b": "=1+1" });
+        insta::assert_snapshot!(csv(&value), @r#"
+        name,value
+        rows.kept,5
+        rows.by.0.a,"x, ""y"""
+        rows.by.1.a,
+        b,'=1+1
+        "#);
+    }
+
+    #[test]
+    fn colour_can_be_refused() {
+        assert_eq!(Style::PLAIN.alarm("error:"), "error:");
+        assert_eq!(Style { colour: true }.alarm("e"), "\u{1b}[1;31me\u{1b}[0m");
+        assert!(!Style::of(false).colour);
+    }
+}

@@ -1,0 +1,317 @@
+//! The screen at the end of a run: at most 40 lines of 100 columns, whatever was found.
+
+use tenure_stages::config::{Method, OfferTable, RateKind, ValueReading};
+use tenure_stages::summary::{ChurnQuality, Estimate, Finding, Plan, Segment, Summary, TruthRow, ValueQuality, Window};
+
+use super::Style;
+use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_percent};
+use super::table::{columns, wrap};
+
+const WIDTH: usize = 100;
+const HEIGHT: usize = 40;
+/// Segments that are shown even where the screen is full.
+const LEAST_SEGMENTS: usize = 3;
+
+/// The screen as text, ending in a line feed.
+pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
+    let before = vec![data(summary)];
+    let mut after = vec![
+        finding("Churn", &summary.churn, style, |quality| churn(quality, style)),
+        finding("Value", &summary.value, style, |quality| value(quality, style)),
+        finding("Plan", &summary.plan, style, |found| plan(found, style)),
+    ];
+    if !summary.truth.is_empty() {
+        after.push(truth(&summary.truth, style));
+    }
+    after.extend([warnings(summary, style), files_and_next(summary, style)]);
+    after.retain(|section| !section.is_empty());
+
+    let fixed_lines: usize = before.iter().chain(&after).map(Vec::len).sum();
+    // Two lines of the segments' section are its heading and, where some are left out, the line that says so.
+    let room = HEIGHT.saturating_sub(fixed_lines + 2).max(LEAST_SEGMENTS);
+    let mut sections = before;
+    if !summary.segments.is_empty() {
+        sections.push(segments(&summary.segments, room, style));
+    }
+    sections.extend(after);
+
+    let mut spare = HEIGHT.saturating_sub(sections.iter().map(Vec::len).sum());
+    let mut lines = Vec::new();
+    for section in sections {
+        if !lines.is_empty() && spare > 0 {
+            lines.push(String::new());
+            spare -= 1;
+        }
+        lines.extend(section);
+    }
+    lines.join("\n") + "\n"
+}
+
+fn heading(title: &str, rest: &str, style: Style) -> String {
+    format!("{} {rest}", style.heading(title)).trim_end().to_owned()
+}
+
+fn finding<T>(title: &str, found: &Finding<T>, style: Style, show: impl Fn(&T) -> Vec<String>) -> Vec<String> {
+    match found {
+        Finding::Measured(found) => show(found),
+        Finding::Missing(reason) => {
+            let mut lines = wrap(&format!("{title}: none, because {reason}."), 0, WIDTH, 3);
+            if let Some(rest) = lines.first().and_then(|line| line.strip_prefix(title)) {
+                lines[0] = format!("{}{rest}", style.heading(title));
+            }
+            lines
+        }
+    }
+}
+
+fn data(summary: &Summary) -> Vec<String> {
+    let currency = if summary.currency.is_empty() { String::new() } else { format!(", money in {}", summary.currency) };
+    let reasons: Vec<String> = summary
+        .rows
+        .reasons
+        .iter()
+        .map(|reason| format!("{} {}", reason.reason.replace('_', " "), count(reason.rows)))
+        .collect();
+    let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
+    let mut lines = wrap(
+        &format!(
+            "Decision as of {} for {} customers, on data from {} to {}{currency}",
+            summary.as_of,
+            count(summary.customers),
+            day(&summary.data_start),
+            day(&summary.data_end),
+        ),
+        0,
+        WIDTH,
+        2,
+    );
+    lines.extend(wrap(
+        &format!(
+            "{} rows read = {} kept + {} quarantined{reasons}",
+            count(summary.rows.read),
+            count(summary.rows.kept),
+            count(summary.rows.quarantined),
+        ),
+        0,
+        WIDTH,
+        2,
+    ));
+    lines
+}
+
+// The hour of the first row does not matter here.
+fn day(instant: &str) -> &str {
+    instant.split('T').next().unwrap_or(instant)
+}
+
+fn segments(all: &[Segment], room: usize, style: Style) -> Vec<String> {
+    let shown = if all.len() <= room + 1 { all.len() } else { room };
+    let mut rows =
+        vec![["Segments", "customers", "of all", "of revenue", "p(churn)", "mean value"].map(str::to_owned).to_vec()];
+    let in_money = money_like(all.iter().filter_map(|segment| segment.value_mean));
+    for segment in &all[..shown] {
+        rows.push(vec![
+            segment.name.clone(),
+            count(segment.customers),
+            percent(segment.customer_share),
+            percent(segment.revenue_share),
+            or_nothing(segment.p_churn_mean, percent),
+            or_nothing(segment.value_mean, &in_money),
+        ]);
+    }
+    let rest = &all[shown..];
+    if !rest.is_empty() {
+        rows.push(vec![
+            format!("{} more", rest.len()),
+            count(rest.iter().map(|segment| segment.customers).sum()),
+            percent(rest.iter().map(|segment| segment.customer_share).sum()),
+            percent(rest.iter().map(|segment| segment.revenue_share).sum()),
+        ]);
+    }
+    let mut lines = columns(&rows);
+    lines[0] = lines[0].replacen("  Segments  ", &format!("{}    ", style.heading("Segments")), 1);
+    lines
+}
+
+fn window(window: &Window) -> String {
+    format!("{} to {}", window.from, window.to)
+}
+
+fn with_interval(estimate: Estimate, form: impl Fn(f64) -> String) -> String {
+    match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!("{} ({} to {})", form(estimate.value), form(low), form(high)),
+        _ => form(estimate.value),
+    }
+}
+
+fn churn(quality: &ChurnQuality, style: Style) -> Vec<String> {
+    let rest = format!(
+        "in {} days, tested on {}: {} customers, {} churned",
+        quality.horizon_days,
+        window(&quality.window),
+        count(quality.customers),
+        percent(quality.churn_rate),
+    );
+    let mut rows = vec![["", "AUC (95 %)", "ECE", "Brier"].map(str::to_owned).to_vec()];
+    for (i, score) in quality.models.iter().enumerate() {
+        rows.push(vec![
+            deployed(&score.model, i),
+            with_interval(score.auc, |auc| fixed(auc, 3)),
+            or_nothing(score.ece, |ece| fixed(ece, 3)),
+            or_nothing(score.brier, |brier| fixed(brier, 3)),
+        ]);
+    }
+    let mut lines = vec![heading("Churn", &rest, style)];
+    lines.extend(columns(&rows));
+    let threshold = &quality.threshold;
+    lines.push(format!(
+        "  Acting from p = {}: F{} {}; flagging everybody: {}.",
+        fixed(threshold.p_churn, 3),
+        threshold.beta,
+        fixed(threshold.f_beta, 3),
+        fixed(threshold.f_beta_everybody, 3),
+    ));
+    lines
+}
+
+fn deployed(model: &str, place: usize) -> String {
+    let model = model.replace('_', " ");
+    if place == 0 { format!("{model} (in use)") } else { model }
+}
+
+fn value(quality: &ValueQuality, style: Style) -> Vec<String> {
+    let rest = format!(
+        "in {} days ({} spend), tested on {}: {} customers",
+        quality.horizon_days,
+        quality.basis.word(),
+        window(&quality.window),
+        count(quality.customers),
+    );
+    let header = ["", "R²", "RMSE", "MAE", "Spearman", "Gini", "portfolio error (95 %)"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    let in_money = money_like(quality.models.iter().filter_map(|score| score.rmse));
+    for (i, score) in quality.models.iter().enumerate() {
+        let three = |number: Option<f64>| or_nothing(number, |number| fixed(number, 3));
+        rows.push(vec![
+            deployed(&score.model, i),
+            three(score.r2),
+            or_nothing(score.rmse, &in_money),
+            or_nothing(score.mae, &in_money),
+            three(score.spearman),
+            three(score.gini),
+            score.portfolio_error.map_or_else(|| "–".to_owned(), |error| with_interval(error, signed_percent)),
+        ]);
+    }
+    let mut lines = vec![heading("Value", &rest, style)];
+    lines.extend(columns(&rows));
+    lines.push(format!(
+        "  {} of outcomes lie in the interval ({} intended), {} above it ({} intended).",
+        percent(quality.coverage),
+        percent(quality.coverage_intended),
+        percent(quality.above_upper),
+        percent((1.0 - quality.coverage_intended) / 2.0),
+    ));
+    lines
+}
+
+fn plan(plan: &Plan, style: Style) -> Vec<String> {
+    let table = match plan.table {
+        OfferTable::Retention => "retention offers",
+        OfferTable::Coupons => "coupons",
+        OfferTable::Custom => "your own offers",
+    };
+    let method = match plan.method {
+        Method::Optimal => "optimal",
+        Method::Greedy => "greedy",
+    };
+    let rest = format!("{table}, {method}; {} of a budget of {} spent", money(plan.spend), money(plan.budget));
+    let mut offers: Vec<String> =
+        plan.offers.iter().map(|offer| format!("{} {}", offer.name, count(offer.customers))).collect();
+    let held_out = if plan.held_out > 0 { format!(" ({} held out)", count(plan.held_out)) } else { String::new() };
+    offers.push(format!("no offer {}{held_out}", count(plan.without_offer)));
+
+    let mut net = format!("Expected net {}", money(plan.expected_net));
+    if let (Some(bound), Some(gap)) = (plan.bound, plan.gap) {
+        let share = plan.gap_share.map(|share| format!(", {} %", fixed(share * 100.0, 3))).unwrap_or_default();
+        net += &format!("; no plan can pass {} (gap {}{share})", money(bound), fixed(gap, 2));
+    }
+    if let (Some(greedy), Method::Optimal) = (plan.greedy_net, plan.method) {
+        net += &format!("; the greedy plan expects {} less", money(plan.expected_net - greedy));
+    }
+    net.push('.');
+    if let Some(price) = plan.shadow_price {
+        net += &format!(" One more unit of budget would add {}.", fixed(price, 2));
+    }
+
+    let mut lines = vec![heading("Plan:", &rest, style)];
+    lines.extend(wrap(&offers.join(" · "), 2, WIDTH, 2));
+    lines.extend(wrap(&net, 2, WIDTH, 2));
+    lines.extend(wrap(&assumed(plan), 2, WIDTH, 3));
+    lines
+}
+
+fn assumed(plan: &Plan) -> String {
+    let rate = match plan.rate_kind {
+        RateKind::ShareOfChurners => "rates are the share of would-be churners kept",
+        RateKind::Points => "rates are the points by which the churn probability falls",
+    };
+    let worth = match plan.value {
+        ValueReading::Clv => "a kept customer is worth the forecast value, which already contains churn",
+        ValueReading::ClvIfRetained => "a kept customer is worth the forecast value given that she stays",
+        ValueReading::Monetary90d => "a kept customer is worth the spend of the last 90 days",
+    };
+    let mut text = format!("Assumed, not measured: {rate}; {worth}");
+    for assumption in &plan.assumptions {
+        text += &format!("; {}", assumption.trim_end_matches('.'));
+    }
+    text.push('.');
+    text
+}
+
+fn truth(rows: &[TruthRow], style: Style) -> Vec<String> {
+    let mut table = vec![["Truth", "true net", "regret", ""].map(str::to_owned).to_vec()];
+    let in_money = money_like(rows.iter().map(|row| row.true_net));
+    for row in rows.iter().take(4) {
+        table.push(vec![
+            row.plan.clone(),
+            in_money(row.true_net),
+            in_money(row.regret),
+            or_nothing(row.regret_share, percent),
+        ]);
+    }
+    let mut lines = columns(&table);
+    lines[0] = lines[0].replacen("  Truth", &format!("{}  ", style.heading("Truth")), 1);
+    lines
+}
+
+fn warnings(summary: &Summary, style: Style) -> Vec<String> {
+    let more = summary.warnings.len().saturating_sub(2);
+    let mut lines: Vec<String> = Vec::new();
+    for (i, warning) in summary.warnings.iter().take(2).enumerate() {
+        let more = if i == 1 && more > 0 { format!(" (and {more} more in manifest.json)") } else { String::new() };
+        // The first may take two lines.
+        let mut text = wrap(&format!("Note: {warning}{more}"), 0, WIDTH, 2 - i);
+        text[0] = text[0].replacen("Note:", &style.heading("Note:"), 1);
+        lines.extend(text);
+    }
+    lines
+}
+
+fn files_and_next(summary: &Summary, style: Style) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !summary.outputs.is_empty() {
+        let paths: Vec<&str> = summary.outputs.iter().map(|output| output.path.as_str()).collect();
+        let text = format!("Files in {}: {}", summary.out, paths.join(", "));
+        lines.extend(wrap(&text, 0, WIDTH, 2));
+        lines[0] = lines[0].replacen("Files", &style.heading("Files"), 1);
+    }
+    if !summary.next.is_empty() {
+        let from = lines.len();
+        lines.extend(wrap(&format!("Next: {}", summary.next.join("; ")), 0, WIDTH, 2));
+        lines[from] = lines[from].replacen("Next:", &style.heading("Next:"), 1);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! What holds for the whole program: the rules of the house, and the commands as a user meets them.
+
+mod cli;
+mod house;

@@ -1,0 +1,490 @@
+//! Gradient-boosted trees behind one small, engine-neutral interface.
+//!
+//! Question: which function of a customer's features predicts the target best, without naming its form?
+//!
+//! Model: `margin(x) = b + sum_t eta * tree_t(x)`, grown leaf by leaf, each tree fitted to the gradient and the
+//! Hessian of the loss at the margins so far (Friedman 2001, algorithm 1; the second-order leaf and gain of Chen and
+//! Guestrin 2016, equations 5 and 7). The response is `sigmoid(margin)` for [`Objective::Logistic`], `exp(margin)`
+//! for [`Objective::Tweedie`] and [`Objective::Gamma`], and the margin itself for the others.
+//!
+//! Domain: features are real or NaN (missing: each split learns the side that missing values take); the engine stores
+//! features and targets as `f32`, so about seven digits count. Targets of the log-link objectives are divided by
+//! their mean before training and predictions multiplied by it, so that `lambda` and `min_rows_per_leaf` mean the
+//! same in every currency.
+//!
+//! Attributions are the exact Shapley values of the trees with path-dependent feature removal (Lundberg et al. 2020,
+//! "From local explanations to global understanding with explainable AI for trees").
+//!
+//! Quantiles: one ensemble a level; a finished tree's leaves are set to the exact residual quantile of their rows, and
+//! the levels of a row are sorted, so they do not cross.
+//!
+//! Limits: the same parameters, data and seed give the same model on any number of threads; a newer engine version
+//! may give another one.
+
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use hessboost::config::{GrowPolicy, LeafEstimation, TrainingParams, TreeMethod};
+use hessboost::data::DMatrix;
+use hessboost::error::HessboostError;
+use hessboost::model::{BoostedModel, ImportanceType, Iterations};
+use hessboost::objective as engine;
+use hessboost::training::Trainer;
+
+use crate::error::{Error, Result};
+use crate::num::{Matrix, require_len};
+
+/// Rows that are converted and scored at a time, so that scoring does not double the memory of a large matrix.
+const CHUNK_ROWS: usize = 1 << 16;
+
+/// What the trees are fitted to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// Log-loss of a 0/1 target; predicts a probability.
+    Logistic,
+    /// Squared error; predicts a mean of any sign.
+    Squared,
+    /// Tweedie deviance with log link for a target >= 0 with a mass at zero; predicts a mean > 0.
+    Tweedie {
+        /// The variance power, 1 < power < 2: variance proportional to `mean^power`.
+        power: f64,
+    },
+    /// Gamma deviance with log link for a target > 0; predicts a mean > 0.
+    Gamma,
+    /// Pinball loss at several levels at once; predicts one column a level.
+    Quantile {
+        /// Strictly ascending levels, each inside (0, 1).
+        levels: Vec<f64>,
+    },
+}
+
+/// How the ensemble is grown. The defaults are a cautious ensemble for tens of thousands of customers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Params {
+    /// The loss.
+    pub objective: Objective,
+    /// Trees an output, at least 1.
+    pub rounds: usize,
+    /// Shrinkage of every tree, 0 < rate <= 1.
+    pub learning_rate: f64,
+    /// Leaves a tree, at least 2.
+    pub max_leaves: usize,
+    /// Splits on a path, at least 1; `None` leaves the depth to `max_leaves`.
+    pub max_depth: Option<usize>,
+    /// Rows a leaf needs, expressed to the engine as so many times the Hessian of an average row, at least 0.
+    pub min_rows_per_leaf: usize,
+    /// Share of the rows drawn for each tree, 0 < share <= 1.
+    pub row_sample: f64,
+    /// Share of the columns drawn for each tree, 0 < share <= 1.
+    pub column_sample: f64,
+    /// L2 penalty on leaf values, >= 0.
+    pub lambda: f64,
+    /// Seed of the row and column draws.
+    pub seed: u64,
+    /// Threads for training; 0 takes the caller's thread pool. Never changes the model.
+    pub threads: usize,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            objective: Objective::Squared,
+            rounds: 300,
+            learning_rate: 0.03,
+            max_leaves: 15,
+            max_depth: None,
+            min_rows_per_leaf: 50,
+            row_sample: 0.8,
+            column_sample: 0.7,
+            lambda: 5.0,
+            seed: 7,
+            threads: 0,
+        }
+    }
+}
+
+impl Params {
+    /// The defaults with another objective.
+    #[must_use]
+    pub fn new(objective: Objective) -> Self {
+        Self { objective, ..Self::default() }
+    }
+
+    /// Refuses values outside their domains.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] naming the first one.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |name, value, expected| Err(Error::Parameter { name, value, expected });
+        if self.rounds == 0 {
+            return refuse("rounds", 0.0, "at least 1");
+        }
+        if self.max_leaves < 2 {
+            return refuse("max_leaves", self.max_leaves as f64, "at least 2");
+        }
+        if self.max_depth == Some(0) {
+            return refuse("max_depth", 0.0, "at least 1");
+        }
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("row_sample", self.row_sample),
+            ("column_sample", self.column_sample),
+        ] {
+            if !(value > 0.0 && value <= 1.0) {
+                return refuse(name, value, "0 < value <= 1");
+            }
+        }
+        if !(self.lambda >= 0.0 && self.lambda.is_finite()) {
+            return refuse("lambda", self.lambda, "a finite value >= 0");
+        }
+        match &self.objective {
+            Objective::Tweedie { power } if !(*power > 1.0 && *power < 2.0) => {
+                refuse("tweedie power", *power, "1 < power < 2")
+            }
+            Objective::Quantile { levels } => {
+                if levels.is_empty() {
+                    return refuse("number of quantile levels", 0.0, "at least 1");
+                }
+                for (i, &level) in levels.iter().enumerate() {
+                    if !(level > 0.0 && level < 1.0) || (i > 0 && level <= levels[i - 1]) {
+                        return refuse("quantile level", level, "strictly ascending levels inside (0, 1)");
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Rows that are not trained on and say when to stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Validation<'a> {
+    /// Features, with the columns of the training matrix.
+    pub features: &'a Matrix,
+    /// Targets, one a row.
+    pub target: &'a [f64],
+    /// Rounds without improvement of the objective's own loss after which training stops, at least 1.
+    pub patience: usize,
+}
+
+/// A trained ensemble. Serialises to one JSON object and comes back with the same predictions bit for bit.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "store::Stored")]
+pub struct Fitted {
+    objective: Objective,
+    /// What the target was divided by before training (1 except for the log-link objectives).
+    scale: f64,
+    model: BoostedModel,
+}
+
+/// Trains on `features` (NaN = missing) and `target`, each row counted `weights` times (all once without).
+///
+/// # Errors
+/// [`Error::Parameter`] for a parameter, weight or target outside its domain, [`Error::Shape`] for lengths,
+/// [`Error::NotFinite`] for an infinite feature or a NaN target, [`Error::TooFew`] without rows or columns,
+/// [`Error::Degenerate`] for a logistic target with one class or a log-link target that is all zero,
+/// [`Error::Engine`] when the engine refuses. A constant target of the other objectives is fitted by that constant.
+///
+/// ```
+/// use tenure_math::{boost, num::Matrix};
+/// let x = Matrix::from_columns(&[(0..400).map(f64::from).collect()])?;
+/// let y: Vec<f64> = (0..400).map(|i| if i < 200 { 1.0 } else { 3.0 }).collect();
+/// let fitted = boost::fit(&x, &y, None, &boost::Params::default())?;
+/// let predicted = fitted.predict(&x)?;
+/// assert!((predicted[10] - 1.0).abs() < 0.05 && (predicted[390] - 3.0).abs() < 0.05);
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
+pub fn fit(features: &Matrix, target: &[f64], weights: Option<&[f64]>, params: &Params) -> Result<Fitted> {
+    train(features, target, weights, None, params)
+}
+
+/// [`fit`] that stops once `validation` has not improved for its `patience` rounds and keeps the best round.
+///
+/// # Errors
+/// As [`fit`], also for the validation rows.
+pub fn fit_watched(
+    features: &Matrix,
+    target: &[f64],
+    weights: Option<&[f64]>,
+    validation: &Validation<'_>,
+    params: &Params,
+) -> Result<Fitted> {
+    train(features, target, weights, Some(validation), params)
+}
+
+fn train(
+    features: &Matrix,
+    target: &[f64],
+    weights: Option<&[f64]>,
+    validation: Option<&Validation<'_>>,
+    params: &Params,
+) -> Result<Fitted> {
+    params.check()?;
+    let (n, p) = (features.n_rows(), features.n_cols());
+    if n == 0 || p == 0 {
+        return Err(Error::TooFew { what: "boosting", needed: 1, found: 0 });
+    }
+    require_len("boosting target", n, target.len())?;
+    check_target(&params.objective, target)?;
+    let total_weight = check_weights(weights, n)?;
+    let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
+    let mean = (0..n).map(|i| weight(i) * target[i]).sum::<f64>() / total_weight;
+
+    let scale = match params.objective {
+        Objective::Tweedie { .. } | Objective::Gamma if mean <= 0.0 => {
+            return Err(Error::Degenerate { what: "boosting", reason: "the target is zero everywhere" });
+        }
+        Objective::Tweedie { .. } | Objective::Gamma => mean,
+        _ => 1.0,
+    };
+    // The Hessian of one row at the intercept, so that a number of rows can be said to an engine that counts Hessians.
+    let hessian = match params.objective {
+        Objective::Logistic if mean <= 0.0 || mean >= 1.0 => {
+            return Err(Error::Degenerate { what: "boosting", reason: "the target has one class only" });
+        }
+        Objective::Logistic => mean * (1.0 - mean),
+        _ => 1.0,
+    };
+    let min_child_weight = params.min_rows_per_leaf as f64 * hessian * total_weight / n as f64;
+
+    let mut builder = TrainingParams::builder()
+        .objective(engine_objective(&params.objective)?)
+        .tree_method(TreeMethod::Hist)
+        .grow_policy(GrowPolicy::LossGuide)
+        .max_leaves(params.max_leaves)
+        .eta(params.learning_rate)
+        .min_child_weight(min_child_weight)
+        .subsample(params.row_sample)
+        .colsample_bytree(params.column_sample)
+        .lambda(params.lambda)
+        .seed(params.seed);
+    builder = match params.max_depth {
+        Some(depth) => builder.max_depth(depth),
+        None => builder.unlimited_depth(),
+    };
+    if params.threads > 0 {
+        builder = builder.nthread(params.threads);
+    }
+    if matches!(params.objective, Objective::Quantile { .. }) {
+        builder = builder.leaf_estimation(LeafEstimation::Exact);
+    }
+    let engine_params = builder.build().map_err(|e| engine_error(&e))?;
+
+    let mut rows = engine_rows(features, target, scale)?;
+    if let Some(w) = weights {
+        rows = rows.with_weights(&w.iter().map(|&v| v as f32).collect::<Vec<_>>()).map_err(|e| engine_error(&e))?;
+    }
+    let trainer = Trainer::new(&engine_params, &rows, params.rounds);
+    let model = match validation {
+        None => trainer.train(),
+        Some(held_out) => {
+            require_len("validation columns", p, held_out.features.n_cols())?;
+            require_len("validation target", held_out.features.n_rows(), held_out.target.len())?;
+            check_target(&params.objective, held_out.target)?;
+            let Some(patience) = std::num::NonZeroUsize::new(held_out.patience) else {
+                return Err(Error::Parameter { name: "patience", value: 0.0, expected: "at least 1" });
+            };
+            let watched = engine_rows(held_out.features, held_out.target, scale)?;
+            trainer.eval(&watched, "validation").early_stopping_rounds(patience).train()
+        }
+    };
+    let model = model.map_err(|e| engine_error(&e))?.model;
+    Ok(Fitted { objective: params.objective.clone(), scale, model })
+}
+
+impl Fitted {
+    /// The objective it was trained for.
+    #[must_use]
+    pub fn objective(&self) -> &Objective {
+        &self.objective
+    }
+
+    /// The number of feature columns it takes.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.model.n_features()
+    }
+
+    /// The number of predictions a row: the number of quantile levels, else 1.
+    #[must_use]
+    pub fn n_outputs(&self) -> usize {
+        match &self.objective {
+            Objective::Quantile { levels } => levels.len(),
+            _ => 1,
+        }
+    }
+
+    /// The number of rounds that predictions use: all, or up to the best one after [`fit_watched`].
+    #[must_use]
+    pub fn rounds(&self) -> usize {
+        self.model.best_iteration().map_or_else(|| self.model.num_boost_rounds(), |best| best + 1)
+    }
+
+    /// One prediction a row on the response scale: a probability in (0, 1), a mean in the target's unit.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the columns differ from training or the objective has several quantile levels (use
+    /// [`Fitted::predict_levels`]), [`Error::NotFinite`] for an infinite feature.
+    pub fn predict(&self, features: &Matrix) -> Result<Vec<f64>> {
+        require_len("boosting outputs", 1, self.n_outputs())?;
+        let margins = self.margins(features)?;
+        Ok(match self.objective {
+            Objective::Logistic => margins.into_iter().map(|m| 1.0 / (1.0 + (-m).exp())).collect(),
+            Objective::Tweedie { .. } | Objective::Gamma => margins.into_iter().map(f64::exp).collect(),
+            Objective::Squared | Objective::Quantile { .. } => margins,
+        })
+    }
+
+    /// The quantiles of each row, one column a level in ascending order, never crossing.
+    ///
+    /// # Errors
+    /// [`Error::Degenerate`] for another objective, [`Error::Shape`] and [`Error::NotFinite`] as [`Fitted::predict`].
+    pub fn predict_levels(&self, features: &Matrix) -> Result<Matrix> {
+        let Objective::Quantile { levels } = &self.objective else {
+            return Err(Error::Degenerate { what: "quantiles", reason: "the ensemble was trained for a mean" });
+        };
+        let mut values = self.margins(features)?;
+        for row in values.chunks_exact_mut(levels.len()) {
+            row.sort_by(f64::total_cmp);
+        }
+        Matrix::new(features.n_rows(), levels.len(), values)
+    }
+
+    /// The margins, row by row and output by output: log-odds, log of the mean, or the mean itself.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the columns differ from training, [`Error::NotFinite`] for an infinite feature.
+    pub fn margins(&self, features: &Matrix) -> Result<Vec<f64>> {
+        let shift = self.scale.ln();
+        let mut margins = Vec::with_capacity(features.n_rows() * self.n_outputs());
+        for start in (0..features.n_rows()).step_by(CHUNK_ROWS) {
+            let chunk = self.engine_chunk(features, start)?;
+            let predicted = self.model.predict_margin_rows(&chunk, Iterations::Best).map_err(|e| engine_error(&e))?;
+            margins.extend(predicted.as_slice().iter().map(|&m| f64::from(m) + shift));
+        }
+        Ok(margins)
+    }
+
+    /// Exact TreeSHAP values of each row on the margin: one column a feature and the bias last; a row sums to its
+    /// margin up to the engine's single precision.
+    ///
+    /// # Errors
+    /// As [`Fitted::predict`].
+    pub fn contributions(&self, features: &Matrix) -> Result<Matrix> {
+        require_len("boosting outputs", 1, self.n_outputs())?;
+        self.level_contributions(features, 0)
+    }
+
+    /// [`Fitted::contributions`] of one output: of quantile level `level` (before the levels are sorted).
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there is no such level or the columns differ, [`Error::NotFinite`] for an infinite
+    /// feature.
+    pub fn level_contributions(&self, features: &Matrix, level: usize) -> Result<Matrix> {
+        if level >= self.n_outputs() {
+            return Err(Error::Shape { what: "quantile levels", expected: self.n_outputs(), found: level });
+        }
+        let (n, p) = (features.n_rows(), self.n_features());
+        let shift = self.scale.ln();
+        let mut values = Vec::with_capacity(n * (p + 1));
+        for start in (0..n).step_by(CHUNK_ROWS) {
+            let chunk = self.engine_chunk(features, start)?;
+            let rows = chunk.len() / p;
+            let data = DMatrix::from_dense_vec(chunk, rows, p).map_err(|e| engine_error(&e))?;
+            let explained = self.model.predict_contribs(&data, Iterations::Best).map_err(|e| engine_error(&e))?;
+            for row in explained.as_slice().chunks_exact(self.n_outputs() * (p + 1)) {
+                let of_level = &row[level * (p + 1)..(level + 1) * (p + 1)];
+                values.extend(of_level[..p].iter().map(|&v| f64::from(v)));
+                values.push(f64::from(of_level[p]) + shift);
+            }
+        }
+        Matrix::new(n, p + 1, values)
+    }
+
+    /// Each feature's share of the total loss reduction of all splits: sums to 1, or all zero without a split.
+    #[must_use]
+    pub fn importance(&self) -> Vec<f64> {
+        let gains = self.model.feature_importance(ImportanceType::TotalGain);
+        let total: f64 = gains.values().sum();
+        (0..self.n_features())
+            .map(|j| gains.get(&j).map_or(0.0, |gain| if total > 0.0 { gain / total } else { 0.0 }))
+            .collect()
+    }
+
+    /// The rows of one chunk from `start` on in the engine's precision.
+    fn engine_chunk(&self, features: &Matrix, start: usize) -> Result<Vec<f32>> {
+        require_len("feature columns", self.n_features(), features.n_cols())?;
+        let end = (start + CHUNK_ROWS).min(features.n_rows());
+        single_precision(features, start, end)
+    }
+}
+
+fn check_target(objective: &Objective, target: &[f64]) -> Result<()> {
+    if let Some(row) = target.iter().position(|y| !(*y as f32).is_finite()) {
+        return Err(Error::NotFinite { what: "boosting target", row, column: 0 });
+    }
+    let (expected, valid): (&'static str, fn(f64) -> bool) = match objective {
+        Objective::Logistic => ("0 or 1", |y| y.to_bits() == 0 || y.to_bits() == 1.0_f64.to_bits()),
+        Objective::Tweedie { .. } => ("a value >= 0", |y| y >= 0.0),
+        Objective::Gamma => ("a value > 0", |y| y > 0.0),
+        Objective::Squared | Objective::Quantile { .. } => return Ok(()),
+    };
+    match target.iter().find(|y| !valid(**y)) {
+        None => Ok(()),
+        Some(&value) => Err(Error::Parameter { name: "boosting target", value, expected }),
+    }
+}
+
+/// Checks the weights and returns their sum.
+fn check_weights(weights: Option<&[f64]>, n: usize) -> Result<f64> {
+    let Some(weights) = weights else { return Ok(n as f64) };
+    require_len("boosting weights", n, weights.len())?;
+    if let Some(&value) = weights.iter().find(|w| !(**w >= 0.0 && w.is_finite())) {
+        return Err(Error::Parameter { name: "boosting weight", value, expected: "a finite value >= 0" });
+    }
+    let total: f64 = weights.iter().sum();
+    if total > 0.0 { Ok(total) } else { Err(Error::Degenerate { what: "boosting", reason: "every weight is zero" }) }
+}
+
+/// Rows `start..end` in single precision; an infinity (also by overflow) is refused with its place.
+fn single_precision(features: &Matrix, start: usize, end: usize) -> Result<Vec<f32>> {
+    let p = features.n_cols();
+    let values = &features.values()[start * p..end * p];
+    let single: Vec<f32> = values.iter().map(|&v| v as f32).collect();
+    match single.iter().position(|v| v.is_infinite()) {
+        None => Ok(single),
+        Some(at) => Err(Error::NotFinite { what: "features", row: start + at / p, column: at % p }),
+    }
+}
+
+fn engine_rows(features: &Matrix, target: &[f64], scale: f64) -> Result<DMatrix> {
+    let single = single_precision(features, 0, features.n_rows())?;
+    let labels: Vec<f32> = target.iter().map(|&y| (y / scale) as f32).collect();
+    DMatrix::from_dense_vec(single, features.n_rows(), features.n_cols())
+        .and_then(|data| data.with_labels(&labels))
+        .map_err(|e| engine_error(&e))
+}
+
+fn engine_objective(objective: &Objective) -> Result<engine::Objective> {
+    Ok(match objective {
+        Objective::Logistic => engine::Objective::BinaryLogistic(engine::RegLoss::default()),
+        Objective::Squared => engine::Objective::SquaredError(engine::RegLoss::default()),
+        Objective::Tweedie { power } => {
+            engine::Objective::Tweedie(engine::Tweedie::new(*power).map_err(|e| engine_error(&e))?)
+        }
+        Objective::Gamma => engine::Objective::Gamma(engine::RegLoss::default()),
+        Objective::Quantile { levels } => {
+            engine::Objective::Quantile(engine::Quantiles::new(levels.iter().copied()).map_err(|e| engine_error(&e))?)
+        }
+    })
+}
+
+fn engine_error(error: &HessboostError) -> Error {
+    Error::Engine { engine: store::ENGINE, message: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! The mathematics of tenure.
+//!
+//! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
+//! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`) may be used by
+//! every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
+
+pub mod error;
+
+pub mod boost;
+pub mod calibrate;
+pub mod metric;
+pub mod num;
+pub mod optim;
+pub mod outlier;
+pub mod rng;
+pub mod season;
+
+pub mod allocate;
+pub mod churn;
+pub mod segment;
+pub mod value;
+
+pub use error::{Error, Result};

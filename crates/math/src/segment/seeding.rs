@@ -1,0 +1,129 @@
+//! Seeds for k-means: k-means++ with several candidates for each seed.
+//!
+//! A row becomes a candidate with probability in proportion to its squared distance from the seeds so far (Arthur and
+//! Vassilvitskii 2007); of `2 + ln k` candidates the one that lowers the sum of squared distances most is kept (their
+//! section 5, and scikit-learn's practice).
+
+use rand::RngExt;
+use rayon::prelude::*;
+
+use super::panel::{CHUNK, LANES, Panel, squared_distance};
+use crate::error::{Error, Result};
+use crate::num::Matrix;
+use crate::rng;
+
+/// `k` rows to start from, all different, one after the other; fails when the rows have fewer distinct places.
+pub(super) fn seeds(data: &Matrix, k: usize, seed: u64, start: u64) -> Result<Vec<f64>> {
+    let (n, d) = (data.n_rows(), data.n_cols());
+    let mut stream = rng::stream(seed, "segment/kmeans", start);
+    let trials = (2 + (k as f64).ln() as usize).min(LANES);
+    let first = stream.random_range(0..n as u64) as usize;
+    let mut centroids = data.row(first).to_vec();
+    let mut nearest = vec![f64::INFINITY; n];
+    let mut newest = first;
+    for chosen in 1..k {
+        let centre = data.row(newest);
+        let masses: Vec<f64> = data
+            .values()
+            .par_chunks(CHUNK * d)
+            .zip(nearest.par_chunks_mut(CHUNK))
+            .map(|(rows, nearest)| {
+                rows.chunks_exact(d).zip(nearest).fold(0.0, |mass, (row, least)| {
+                    *least = least.min(squared_distance(row, centre));
+                    mass + *least
+                })
+            })
+            .collect();
+        let total: f64 = masses.iter().sum();
+        if total <= 0.0 {
+            return Err(Error::TooFew { what: "k-means (distinct rows)", needed: k, found: chosen });
+        }
+        let candidates: Vec<usize> =
+            (0..trials).map(|_| draw(stream.random::<f64>() * total, &masses, &nearest)).collect();
+        let panel = Panel::new(data.select_rows(&candidates).values(), d);
+        let potentials: Vec<[f64; LANES]> = data
+            .values()
+            .par_chunks(CHUNK * d)
+            .zip(nearest.par_chunks(CHUNK))
+            .map(|(rows, nearest)| {
+                let mut sums = [0.0; LANES];
+                for (row, &least) in rows.chunks_exact(d).zip(nearest) {
+                    let squared = Panel::squared(&panel.lanes, row);
+                    sums.iter_mut().zip(squared).for_each(|(s, x)| *s += x.min(least));
+                }
+                sums
+            })
+            .collect();
+        let potential = |t: usize| potentials.iter().map(|sums| sums[t]).sum::<f64>();
+        let mut best = 0;
+        for t in 1..trials {
+            if potential(t) < potential(best) {
+                best = t;
+            }
+        }
+        newest = candidates[best];
+        centroids.extend_from_slice(data.row(newest));
+    }
+    Ok(centroids)
+}
+
+/// The row on which `target`, a place in the summed squared distances, falls; never a row at distance 0.
+fn draw(mut target: f64, masses: &[f64], nearest: &[f64]) -> usize {
+    let mut last = 0;
+    for (c, &mass) in masses.iter().enumerate() {
+        if mass <= 0.0 {
+            continue;
+        }
+        let begin = c * CHUNK;
+        let end = (begin + CHUNK).min(nearest.len());
+        if target < mass {
+            for (i, &w) in nearest.iter().enumerate().take(end).skip(begin) {
+                if w > 0.0 {
+                    last = i;
+                    if target < w {
+                        return i;
+                    }
+                    target -= w;
+                }
+            }
+            return last;
+        }
+        last = (begin..end).rev().find(|&i| nearest[i] > 0.0).unwrap_or(last);
+        target -= mass;
+    }
+    last
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::*;
+
+    #[test]
+    fn draws_follow_the_distances() {
+        // Masses of two chunks; places in them fall on rows in proportion to their distances, never on a zero.
+        let mut nearest = vec![0.0; CHUNK + 3];
+        (nearest[5], nearest[9], nearest[CHUNK + 1]) = (2.0, 1.0, 4.0);
+        let masses = [3.0, 4.0];
+        for (target, row) in [(0.0, 5), (1.9, 5), (2.0, 9), (2.9, 9), (3.0, CHUNK + 1), (6.9, CHUNK + 1)] {
+            assert_eq!(draw(target, &masses, &nearest), row);
+        }
+        // A target that rounding put past the end takes the last row that can be taken.
+        assert_eq!(draw(7.1, &masses, &nearest), CHUNK + 1);
+    }
+
+    #[test]
+    fn seeds_are_different_rows_and_depend_on_the_start() {
+        let data = Matrix::new(60, 1, (0..60).map(|i| f64::from(i % 30)).collect()).unwrap();
+        let mut all = Vec::new();
+        for start in 0..4 {
+            let mut found = seeds(&data, 12, 5, start).unwrap();
+            found.sort_by(f64::total_cmp);
+            found.dedup();
+            assert_eq!(found.len(), 12);
+            all.push(found);
+        }
+        assert!(all[1..].iter().any(|other| *other != all[0]));
+        assert!(matches!(seeds(&data, 31, 5, 0), Err(Error::TooFew { needed: 31, found: 30, .. })));
+    }
+}

@@ -1,0 +1,594 @@
+//! Allocate: churn probabilities and values to the offer that each customer gets under a budget, with a certificate.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use tenure_math::allocate::expected::{self, OfferTable};
+use tenure_math::allocate::{self, Plan, Problem};
+use tenure_math::rng;
+use tenure_tables::engine::{Engine, Value};
+use tenure_tables::frame::Frame;
+use tenure_tables::store::{self, Column};
+
+use crate::artifact::{self, RunFolder};
+use crate::config::{Cap, Config, Method, RateKind, ValueReading};
+use crate::ctx::Stage;
+use crate::error::{Error, Result};
+
+/// The budget curve has this many points besides the chosen budget.
+const CURVE_POINTS: usize = 24;
+/// What making no offer is called.
+pub const NO_OFFER: &str = expected::NO_OFFER;
+
+/// What the plan costs and is expected to earn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Name of the offer table.
+    pub table: String,
+    /// How rates are read.
+    pub rate_kind: String,
+    /// What a kept customer is taken to be worth.
+    pub value_reading: String,
+    /// What the plan rests on and nobody has measured, as sentences.
+    pub assumptions: Vec<String>,
+    /// Money for the plan.
+    pub budget: f64,
+    /// Money the plan is expected to draw.
+    pub spend: f64,
+    /// Value expected to be kept, at margin.
+    pub gain: f64,
+    /// `gain - spend`.
+    pub net: f64,
+    /// No plan can be expected to bring more.
+    pub bound: f64,
+    /// `bound - net`, money.
+    pub gap: f64,
+    /// The gap as a share of the bound.
+    pub gap_share: f64,
+    /// What one more unit of budget would bring.
+    pub shadow_price: f64,
+    /// What one more place of each capped offer would bring.
+    pub cap_prices: BTreeMap<String, f64>,
+    /// Which method made the plan that was written.
+    pub method: String,
+    /// Offers, cheapest first, and no offer last.
+    pub tiers: Vec<Tier>,
+    /// Highest expected value first, at the same budget.
+    pub greedy_net: f64,
+    /// The best offer by value alone to the most valuable customers, at the same budget.
+    pub top_value_net: f64,
+    /// The same to those most likely to leave.
+    pub top_risk_net: f64,
+    /// The same to customers at random.
+    pub random_net: f64,
+    /// Customers held out to measure the effect.
+    pub holdout: u64,
+    /// Customers in the plan's population.
+    pub customers: u64,
+    /// Net at other budgets.
+    pub curve: Vec<CurveRow>,
+}
+
+/// An offer's part of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tier {
+    /// Its name.
+    pub offer: String,
+    /// Customers who get it.
+    pub customers: u64,
+    /// Cost of the contact, money per customer.
+    pub contact_cost: f64,
+    /// The assumed rate.
+    pub rate: f64,
+    /// Where the rate comes from.
+    pub rate_source: String,
+    /// Money drawn from the budget.
+    pub spend: f64,
+    /// Value expected to be kept.
+    pub gain: f64,
+    /// `gain - spend`.
+    pub net: f64,
+    /// Customers expected to be kept.
+    pub kept: f64,
+    /// The rate below which these contacts would not pay, taken together; `None` where the offer goes to nobody.
+    pub break_even_rate: Option<f64>,
+}
+
+/// The plan at another budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CurveRow {
+    /// Money for the plan.
+    pub budget: f64,
+    /// Money drawn.
+    pub spend: f64,
+    /// Expected net.
+    pub net: f64,
+    /// Upper bound on the net.
+    pub bound: f64,
+    /// What one more unit of budget would bring there.
+    pub shadow_price: f64,
+    /// What highest expected value first would bring.
+    pub greedy_net: f64,
+}
+
+/// Makes the plan; the sentence says what came of it.
+///
+/// # Errors
+/// Engine and file errors; a refused computation; [`Error::Corrupt`] when the plan's own arithmetic does not hold.
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+    let mut warnings = Vec::new();
+    let people = population(config, engine, run, &mut warnings)?;
+    let table = offer_table(config);
+    let (mut net, cost) =
+        table.evaluate(&people.p_churn, &people.value).map_err(Error::math("the offers' expected value"))?;
+    for (n, c) in net.iter_mut().zip(&cost) {
+        // Below the least return an offer is no option; any loss keeps it out of every plan.
+        if *n < config.constraints.min_roi * c {
+            *n = -c - 1.0;
+        }
+    }
+    let held_out = hold_out(config, people.ids.len());
+    let eligible: Vec<bool> = held_out.iter().map(|h| !h).collect();
+    let caps: Vec<Option<usize>> = config
+        .offers
+        .tiers()
+        .iter()
+        .map(|offer| {
+            config.cap(offer).map(|cap| match cap {
+                Cap::Share(share) => (share * people.ids.len() as f64 + 1e-9) as usize,
+                Cap::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            })
+        })
+        .collect();
+    let problem = Problem {
+        n_customers: people.ids.len(),
+        offers: table.offers.len(),
+        net: &net,
+        cost: &cost,
+        budget: Some(config.budget()),
+        caps: &caps,
+        eligible: Some(&eligible),
+    };
+    let best = allocate::solve(&problem).map_err(Error::math("the plan"))?;
+    let greedy = allocate::greedy(&problem).map_err(Error::math("the greedy plan"))?;
+    let plan = if config.constraints.method == Method::Greedy {
+        Plan { bound: best.bound, gap: best.bound - greedy.net, ..greedy.clone() }
+    } else {
+        best
+    };
+    let mut facts = facts(config, &table, &people, &plan, &greedy, &problem)?;
+    facts.holdout = held_out.iter().filter(|h| **h).count() as u64;
+    facts.curve = curve(&problem, config.budget())?;
+    if facts.budget > 0.0 && facts.spend == 0.0 {
+        warnings.push(
+            "the plan makes no offer: at the assumed rates no contact is expected to earn what it costs".to_owned(),
+        );
+    }
+    write(run, &table, &people, &plan, &problem, &held_out, &facts)?;
+    let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
+    let sentence = format!(
+        "{contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",
+        facts.spend, facts.budget, facts.net, facts.gap
+    );
+    run.record(Stage::Allocate, &facts, warnings)?;
+    Ok(sentence)
+}
+
+struct People {
+    ids: Vec<String>,
+    segments: Vec<String>,
+    p_churn: Vec<f64>,
+    value: Vec<f64>,
+    assumptions: Vec<String>,
+}
+
+/// The customers at `as_of`, with what the plan takes as their churn probability and value.
+fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut Vec<String>) -> Result<People> {
+    engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
+    engine.register("segments", &run.read(artifact::SEGMENT_ASSIGNMENTS, Stage::Segment)?)?;
+    engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;
+    engine.register("value_scores", &run.read(artifact::VALUE_SCORES, Stage::Value)?)?;
+    let frame = engine.select(
+        "select features.customer_id, segments.segment, churn_scores.p_churn, value_scores.value_mean,
+                value_scores.value_if_retained, features.monetary_90d,
+                percent_rank() over (order by features.recency_days) as recency_rank
+         from features
+         inner join segments on features.customer_id = segments.customer_id
+         inner join churn_scores on features.customer_id = churn_scores.customer_id
+         inner join value_scores on features.customer_id = value_scores.customer_id
+         where features.as_of = $as_of
+         order by features.customer_id",
+        &[("as_of", Value::Text(run.timeline()?.as_of.to_string()))],
+    )?;
+    let mut assumptions = Vec::new();
+    let mut p_churn = frame.f64s("p_churn")?;
+    if p_churn.iter().any(|p| p.is_nan()) {
+        p_churn = frame.f64s("recency_rank")?;
+        assumptions.push(
+            "there is no churn model: the share of customers who bought more recently stands in for the churn \
+             probability"
+                .to_owned(),
+        );
+        warnings.push("the plan rests on recency alone, because the history is too short for a churn model".to_owned());
+    }
+    let value = values(config, &frame, &mut assumptions)?;
+    assumptions.extend(effects(config));
+    Ok(People { ids: frame.texts("customer_id")?, segments: frame.texts("segment")?, p_churn, value, assumptions })
+}
+
+/// What a kept customer is worth, by the configured reading.
+fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Result<Vec<f64>> {
+    let days = config.value.horizon_days;
+    let (column, sentence) = match config.offers.value {
+        ValueReading::Clv => (
+            "value_mean",
+            format!(
+                "a kept customer is worth the expected spend of the next {days} days (clv); it already contains the \
+                 chance of leaving, so the gain is understated"
+            ),
+        ),
+        ValueReading::ClvIfRetained => (
+            "value_if_retained",
+            format!("a kept customer spends what customers like it spend in {days} days when they do buy"),
+        ),
+        ValueReading::Monetary90d => ("monetary_90d", "a kept customer is worth the spend of its last 90 days".to_owned()),
+    };
+    assumptions.push(sentence);
+    let value = frame.f64s(column)?;
+    if value.iter().any(|v| v.is_nan()) {
+        return Err(Error::Corrupt {
+            artefact: artifact::VALUE_SCORES.to_owned(),
+            problem: format!("{column} is unknown for some customers"),
+        });
+    }
+    // A loss-making customer is worth nothing kept, not less than nothing.
+    Ok(value.into_iter().map(|v| v.max(0.0)).collect())
+}
+
+fn effects(config: &Config) -> Vec<String> {
+    let rates = match config.offers.rate_kind() {
+        RateKind::ShareOfChurners => "each offer keeps its rate of those who would leave",
+        RateKind::Points => "each offer lowers the churn probability by up to its rate, in points",
+    };
+    vec![
+        format!("{rates}; the rates are assumed, not measured: no randomised contacts are known"),
+        format!("margin {} of revenue; no discount is taken beyond what the table says", config.offers.margin),
+    ]
+}
+
+pub(crate) fn offer_table(config: &Config) -> OfferTable {
+    OfferTable {
+        name: config.offers.table.word().to_owned(),
+        rate_kind: match config.offers.rate_kind() {
+            RateKind::ShareOfChurners => expected::RateKind::ShareOfChurners,
+            RateKind::Points => expected::RateKind::Points,
+        },
+        offers: config
+            .offers
+            .tiers()
+            .into_iter()
+            .map(|offer| expected::Offer {
+                name: offer.name,
+                contact_cost: offer.contact_cost,
+                rate: offer.rate,
+                discount_share: offer.discount_share,
+                redemption_by_loyal: offer.redemption,
+                margin: config.offers.margin,
+                cap_share: None,
+            })
+            .collect(),
+        budget: Some(config.budget()),
+    }
+}
+
+/// Who gets no offer, so that the effect can be measured: each customer by its own draw.
+fn hold_out(config: &Config, customers: usize) -> Vec<bool> {
+    let share = config.constraints.holdout_share;
+    (0..customers as u64)
+        .map(|i| share > 0.0 && rng::stream(config.run.seed, "allocate/holdout", i).random::<f64>() < share)
+        .collect()
+}
+
+fn facts(
+    config: &Config,
+    table: &OfferTable,
+    people: &People,
+    plan: &Plan,
+    greedy: &Plan,
+    problem: &Problem<'_>,
+) -> Result<Facts> {
+    let mut tiers = Vec::new();
+    for (k, offer) in table.offers.iter().enumerate() {
+        let chosen: Vec<usize> = (0..plan.choice.len()).filter(|&i| plan.choice[i] == Some(k)).collect();
+        let (mut spend, mut gain, mut kept, mut per_rate) = (0.0, 0.0, 0.0, 0.0);
+        for &i in &chosen {
+            let e = offer.expected(people.p_churn[i], people.value[i], table.rate_kind);
+            spend += e.cost;
+            gain += e.gain;
+            kept += offer.kept(people.p_churn[i], table.rate_kind);
+            per_rate += e.gain - e.subsidy;
+        }
+        let contact: f64 = offer.contact_cost * chosen.len() as f64;
+        tiers.push(Tier {
+            offer: offer.name.clone(),
+            customers: chosen.len() as u64,
+            contact_cost: offer.contact_cost,
+            rate: offer.rate,
+            rate_source: "assumed".to_owned(),
+            spend,
+            gain,
+            net: gain - spend,
+            kept,
+            break_even_rate: (per_rate > 0.0).then(|| offer.rate * contact / per_rate),
+        });
+    }
+    let nobody = plan.choice.iter().filter(|c| c.is_none()).count() as u64;
+    let sum = |f: fn(&Tier) -> f64| tiers.iter().map(f).sum::<f64>();
+    let (spend, gain) = (sum(|t| t.spend), sum(|t| t.gain));
+    let facts = Facts {
+        table: table.name.clone(),
+        rate_kind: config.offers.rate_kind().word().to_owned(),
+        value_reading: config.offers.value.word().to_owned(),
+        assumptions: people.assumptions.clone(),
+        budget: config.budget(),
+        spend,
+        gain,
+        net: gain - spend,
+        bound: plan.bound,
+        gap: plan.gap.max(0.0),
+        gap_share: if plan.bound > 0.0 { (plan.gap / plan.bound).max(0.0) } else { 0.0 },
+        shadow_price: plan.shadow_price,
+        cap_prices: table
+            .offers
+            .iter()
+            .zip(&plan.cap_prices)
+            .zip(problem.caps)
+            .filter(|(_, cap)| cap.is_some())
+            .map(|((offer, price), _)| (offer.name.clone(), *price))
+            .collect(),
+        method: config.constraints.method.word().to_owned(),
+        greedy_net: greedy.net,
+        top_value_net: ranked(problem, |i| people.value[i]),
+        top_risk_net: ranked(problem, |i| people.p_churn[i]),
+        random_net: ranked(problem, |i| {
+            rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()
+        }),
+        holdout: 0,
+        customers: people.ids.len() as u64,
+        curve: Vec::new(),
+        tiers: {
+            let none = Tier {
+                offer: NO_OFFER.to_owned(),
+                customers: nobody,
+                contact_cost: 0.0,
+                rate: 0.0,
+                rate_source: "by definition".to_owned(),
+                spend: 0.0,
+                gain: 0.0,
+                net: 0.0,
+                kept: 0.0,
+                break_even_rate: None,
+            };
+            tiers.push(none);
+            tiers
+        },
+    };
+    check_arithmetic(table, people, plan, problem, &facts)?;
+    Ok(facts)
+}
+
+/// What the common rules bring: go down a list, give everybody the offer with the best expected net (the cheapest where
+/// none earns its cost), until the budget is spent.
+fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> f64 {
+    let keys: Vec<f64> = (0..problem.n_customers).map(key).collect();
+    let mut order: Vec<usize> = (0..problem.n_customers).collect();
+    order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]).then(a.cmp(&b)));
+    let mut left = problem.budget.unwrap_or(f64::INFINITY);
+    let mut places: Vec<usize> = problem.caps.iter().map(|c| c.unwrap_or(usize::MAX)).collect();
+    let mut total = 0.0;
+    for i in order {
+        if problem.eligible.is_some_and(|e| !e[i]) {
+            continue;
+        }
+        let row = i * problem.offers;
+        let best = (0..problem.offers)
+            .filter(|&k| places[k] > 0 && problem.cost[row + k] <= left)
+            .max_by(|&a, &b| problem.net[row + a].total_cmp(&problem.net[row + b]).then(b.cmp(&a)));
+        if let Some(k) = best {
+            total += problem.net[row + k];
+            left -= problem.cost[row + k];
+            places[k] -= 1;
+        }
+    }
+    total
+}
+
+/// A plan that breaks its own bounds is never written.
+fn check_arithmetic(
+    table: &OfferTable,
+    people: &People,
+    plan: &Plan,
+    problem: &Problem<'_>,
+    facts: &Facts,
+) -> Result<()> {
+    let scale = 1.0 + facts.budget.abs() + facts.gain.abs();
+    let loss: f64 = people.p_churn.iter().zip(&people.value).map(|(p, v)| p * v).sum();
+    let best_rate = table.offers.iter().map(|o| o.rate * o.margin).fold(0.0, f64::max);
+    let most = match table.rate_kind {
+        expected::RateKind::ShareOfChurners => best_rate * loss,
+        expected::RateKind::Points => loss,
+    };
+    let broken = if facts.spend > facts.budget + 1e-9 * scale {
+        Some(format!("it spends {} of {}", facts.spend, facts.budget))
+    } else if facts.gain > most + 1e-9 * scale {
+        Some(format!("it keeps {} of at most {most}", facts.gain))
+    } else if (facts.spend - plan.spend).abs() > 1e-6 * scale || (facts.net - plan.net).abs() > 1e-6 * scale {
+        Some(format!("its tiers sum to {} and {}, the plan says {} and {}", facts.spend, facts.net, plan.spend, plan.net))
+    } else if facts.net > facts.bound + 1e-6 * scale {
+        Some(format!("its net {} exceeds the bound {}", facts.net, facts.bound))
+    } else if facts.tiers.iter().map(|t| t.customers).sum::<u64>() != people.ids.len() as u64 {
+        Some("its tiers do not add up to all customers".to_owned())
+    } else {
+        (0..problem.offers)
+            .find(|&k| problem.caps[k].is_some_and(|cap| plan.counts[k] > cap))
+            .map(|k| format!("offer {} exceeds its cap", table.offers[k].name))
+    };
+    match broken {
+        None => Ok(()),
+        Some(problem) => Err(Error::Corrupt { artefact: artifact::ALLOCATION.to_owned(), problem }),
+    }
+}
+
+/// Net against budget, from nothing to where more money brings nothing.
+fn curve(problem: &Problem<'_>, budget: f64) -> Result<Vec<CurveRow>> {
+    let unlimited = allocate::solve(&Problem { budget: None, ..*problem }).map_err(Error::math("the free plan"))?;
+    let top = unlimited.spend.max(budget);
+    let mut budgets: Vec<f64> =
+        (0..=CURVE_POINTS).map(|i| (top * i as f64 / CURVE_POINTS as f64 * 100.0).round() / 100.0).collect();
+    budgets.push(budget);
+    budgets.sort_by(f64::total_cmp);
+    budgets.dedup();
+    let points = allocate::budget_curve(problem, &budgets).map_err(Error::math("the budget curve"))?;
+    points
+        .into_iter()
+        .map(|p| {
+            let greedy = allocate::greedy(&Problem { budget: Some(p.budget), ..*problem })
+                .map_err(Error::math("the greedy plan"))?;
+            Ok(CurveRow {
+                budget: p.budget,
+                spend: p.spend,
+                net: p.net,
+                bound: p.bound,
+                shadow_price: p.shadow_price,
+                greedy_net: greedy.net,
+            })
+        })
+        .collect()
+}
+
+fn write(
+    run: &RunFolder,
+    table: &OfferTable,
+    people: &People,
+    plan: &Plan,
+    problem: &Problem<'_>,
+    held_out: &[bool],
+    facts: &Facts,
+) -> Result<()> {
+    let n = people.ids.len();
+    let name = |choice: Option<usize>| choice.map_or(NO_OFFER, |k| table.offers[k].name.as_str()).to_owned();
+    let net_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.net[i * problem.offers + k]);
+    let cost_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.cost[i * problem.offers + k]);
+    let mut order: Vec<usize> = (0..n).filter(|&i| plan.choice[i].is_some()).collect();
+    order.sort_by(|&a, &b| {
+        net_of(b, plan.choice[b]).total_cmp(&net_of(a, plan.choice[a])).then_with(|| people.ids[a].cmp(&people.ids[b]))
+    });
+    let mut rank: Vec<Option<i64>> = vec![None; n];
+    for (position, &i) in order.iter().enumerate() {
+        rank[i] = Some(position as i64 + 1);
+    }
+    let runner_up: Vec<Option<usize>> = (0..n)
+        .map(|i| {
+            std::iter::once(None)
+                .chain((0..problem.offers).map(Some))
+                .filter(|choice| *choice != plan.choice[i])
+                .max_by(|a, b| net_of(i, *a).total_cmp(&net_of(i, *b)))
+                .flatten()
+        })
+        .collect();
+    let each = |f: &dyn Fn(usize) -> f64| Column::F64((0..n).map(f).collect());
+    store::write_columns(
+        &run.write(artifact::ALLOCATION)?,
+        &[
+            ("customer_id", Column::Text(people.ids.clone())),
+            ("segment", Column::Text(people.segments.clone())),
+            ("p_churn", Column::F64(people.p_churn.clone())),
+            ("value", Column::F64(people.value.clone())),
+            ("offer", Column::Text(plan.choice.iter().map(|c| name(*c)).collect())),
+            ("cost", each(&|i| cost_of(i, plan.choice[i]))),
+            ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
+            ("expected_net", each(&|i| net_of(i, plan.choice[i]))),
+            ("runner_up", Column::Text(runner_up.iter().map(|c| name(*c)).collect())),
+            ("runner_up_net", each(&|i| net_of(i, runner_up[i]))),
+            ("priority", Column::OptI64(rank)),
+            ("held_out", Column::Bool(held_out.to_vec())),
+        ],
+    )?;
+    let money = |v: f64| format!("{v:.2}");
+    let tiers: Vec<Vec<String>> = facts
+        .tiers
+        .iter()
+        .map(|t| {
+            vec![
+                t.offer.clone(),
+                t.customers.to_string(),
+                money(t.contact_cost),
+                format!("{}", t.rate),
+                t.rate_source.clone(),
+                money(t.spend),
+                money(t.gain),
+                money(t.net),
+                format!("{:.1}", t.kept),
+                t.break_even_rate.map(|r| format!("{r:.4}")).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    run.write_csv(
+        artifact::OFFER_PLAN,
+        &[
+            "offer",
+            "customers",
+            "contact_cost",
+            "rate",
+            "rate_source",
+            "spend",
+            "expected_gain",
+            "expected_net",
+            "expected_customers_kept",
+            "break_even_rate",
+        ],
+        &tiers,
+    )?;
+    let contacts: Vec<Vec<String>> = order
+        .iter()
+        .enumerate()
+        .map(|(position, &i)| {
+            vec![
+                (position + 1).to_string(),
+                people.ids[i].clone(),
+                people.segments[i].clone(),
+                name(plan.choice[i]),
+                format!("{:.4}", people.p_churn[i]),
+                money(people.value[i]),
+                money(cost_of(i, plan.choice[i])),
+                money(net_of(i, plan.choice[i])),
+            ]
+        })
+        .collect();
+    run.write_csv(
+        artifact::EXECUTION_PLAN,
+        &["priority", "customer_id", "segment", "offer", "p_churn", "value", "cost", "expected_net"],
+        &contacts,
+    )?;
+    let curve: Vec<Vec<String>> = facts
+        .curve
+        .iter()
+        .map(|p| {
+            vec![
+                money(p.budget),
+                money(p.spend),
+                money(p.net),
+                money(p.bound),
+                format!("{:.6}", p.shadow_price),
+                money(p.greedy_net),
+            ]
+        })
+        .collect();
+    run.write_csv(
+        artifact::BUDGET_SENSITIVITY,
+        &["budget", "spend", "expected_net", "upper_bound", "shadow_price", "greedy_net"],
+        &curve,
+    )?;
+    run.write_json(artifact::OPTIMIZATION_METRICS, facts)
+}

@@ -1,0 +1,356 @@
+//! One rule per key: its type, its domain, and how to say them. Then what goes with what.
+
+use serde_json::Value;
+
+use crate::time::Instant;
+
+use super::source::Places;
+use super::{
+    Basis, COLUMNS, ChurnModel, Config, ConfigError, DateOrder, Duplicates, Method, OfferTable, Outliers, Place,
+    Population, RateKind, RfmTies, ValueModel, ValueReading, suggest,
+};
+
+/// What a key accepts.
+pub(super) enum Accepts {
+    /// A whole number, both ends included.
+    Whole(i64, i64),
+    /// Zero, or a whole number, both ends included.
+    ZeroOr(i64, i64),
+    /// A finite number, both ends included.
+    Number(f64, f64),
+    /// A finite number above the first and up to the second.
+    Above(f64, f64),
+    /// A finite number strictly between the two.
+    Between(f64, f64),
+    /// A finite number from the first to below the second.
+    Below(f64, f64),
+    /// True or false.
+    Flag,
+    /// Any text.
+    Text,
+    /// A text that is not empty.
+    Name,
+    /// A text of one character.
+    Character,
+    /// A date, or the empty text.
+    Date,
+    /// A list of texts that are not empty.
+    Names,
+    /// One of some words.
+    Word(&'static [&'static str]),
+    /// A share from 0 to 1, or a whole number above 1.
+    Cap,
+    /// `"auto"`, or what is inside.
+    Auto(&'static Accepts),
+}
+
+use Accepts::{
+    Above, Auto, Below, Between, Cap, Character, Date, Flag, Name, Names, Number, Text, Whole, Word, ZeroOr,
+};
+
+const MOST: i64 = i64::MAX;
+
+/// The rule of each key, in the order of `default.toml`. `*` stands for the keys of a free table.
+pub(super) const RULES: &[(&str, Accepts)] = &[
+    ("run.seed", Whole(0, MOST)),
+    ("run.threads", Whole(0, 1024)),
+    ("run.memory_mib", Whole(0, 1 << 30)),
+    ("data.date_order", Auto(&Word(DateOrder::WORDS))),
+    ("data.delimiter", Auto(&Character)),
+    ("data.encoding", Auto(&Name)),
+    ("data.decimal_comma", Auto(&Flag)),
+    ("data.sheets", Names),
+    ("data.currency", Text),
+    ("data.cancellation_prefix", Text),
+    ("data.non_product_codes", Names),
+    ("data.non_product_prefixes", Names),
+    ("data.columns.*", Name),
+    ("snapshots.as_of", Date),
+    ("snapshots.every_months", Whole(1, 12)),
+    ("snapshots.min_history_days", Whole(1, 3650)),
+    ("snapshots.max", Whole(0, 10_000)),
+    ("validate.strict", Flag),
+    ("validate.freshness_days", Whole(1, 3650)),
+    ("validate.drift_psi", Above(0.0, f64::MAX)),
+    ("clean.duplicates", Word(Duplicates::WORDS)),
+    ("clean.outliers", Word(Outliers::WORDS)),
+    ("clean.iqr_factor", Above(0.0, 100.0)),
+    ("segments.rfm_ties", Word(RfmTies::WORDS)),
+    ("segments.k", ZeroOr(2, 50)),
+    ("segments.k_min", Whole(2, 50)),
+    ("segments.k_max", Whole(2, 50)),
+    ("segments.starts", Whole(1, 1000)),
+    ("churn.horizon_days", Whole(1, 730)),
+    ("churn.population", Word(Population::WORDS)),
+    ("churn.active_days", Whole(1, 3650)),
+    ("churn.model", Auto(&Word(ChurnModel::WORDS))),
+    ("churn.beta", Above(0.0, 10.0)),
+    ("value.horizon_days", Whole(1, 730)),
+    ("value.basis", Word(Basis::WORDS)),
+    ("value.model", Auto(&Word(ValueModel::WORDS))),
+    ("value.interval", Between(0.5, 1.0)),
+    ("boosting.rounds", Whole(1, 10_000)),
+    ("boosting.learning_rate", Above(0.0, 1.0)),
+    ("boosting.leaves", Whole(2, 1024)),
+    ("boosting.min_rows", Whole(1, MOST)),
+    ("boosting.row_sample", Above(0.0, 1.0)),
+    ("boosting.column_sample", Above(0.0, 1.0)),
+    ("boosting.lambda", Number(0.0, f64::MAX)),
+    ("offers.table", Word(OfferTable::WORDS)),
+    ("offers.value", Word(ValueReading::WORDS)),
+    ("offers.rate_kind", Auto(&Word(RateKind::WORDS))),
+    ("offers.margin", Above(0.0, 1.0)),
+    ("offers.custom[].name", Name),
+    ("offers.custom[].contact_cost", Number(0.0, f64::MAX)),
+    ("offers.custom[].rate", Number(0.0, 1.0)),
+    ("offers.custom[].discount_share", Number(0.0, 1.0)),
+    ("offers.custom[].redemption", Number(0.0, 1.0)),
+    ("offers.custom[].max_share", Number(0.0, 1.0)),
+    ("constraints.budget", Auto(&Number(0.0, f64::MAX))),
+    ("constraints.method", Word(Method::WORDS)),
+    ("constraints.holdout_share", Below(0.0, 1.0)),
+    ("constraints.min_roi", Number(0.0, f64::MAX)),
+    ("constraints.caps.*", Cap),
+    ("report.figures", Flag),
+    ("report.dpi", Whole(50, 1200)),
+    ("report.bootstrap_replicates", Whole(50, 100_000)),
+];
+
+/// Keys without which an entry of a list means nothing.
+const REQUIRED: &[(&str, &str)] =
+    &[("offers.custom[]", "name"), ("offers.custom[]", "contact_cost"), ("offers.custom[]", "rate")];
+
+impl Accepts {
+    fn admits(&self, value: &Value) -> bool {
+        let number = || value.as_f64().filter(|number| number.is_finite());
+        let text = || value.as_str();
+        match self {
+            Whole(min, max) => value.as_i64().is_some_and(|whole| (*min..=*max).contains(&whole)),
+            ZeroOr(min, max) => value.as_i64().is_some_and(|whole| whole == 0 || (*min..=*max).contains(&whole)),
+            Number(min, max) => number().is_some_and(|number| (*min..=*max).contains(&number)),
+            Above(min, max) => number().is_some_and(|number| number > *min && number <= *max),
+            Between(min, max) => number().is_some_and(|number| number > *min && number < *max),
+            Below(min, max) => number().is_some_and(|number| number >= *min && number < *max),
+            Flag => value.is_boolean(),
+            Text => value.is_string(),
+            Name => text().is_some_and(|text| !text.trim().is_empty()),
+            Character => text().is_some_and(|text| text.chars().count() == 1),
+            Date => text().is_some_and(|text| text.is_empty() || is_date(text)),
+            Names => value.as_array().is_some_and(|items| items.iter().all(|item| Name.admits(item))),
+            Word(words) => text().is_some_and(|text| words.contains(&text)),
+            Cap => number().is_some_and(|number| {
+                (0.0..=1.0).contains(&number) || (number > 1.0 && number <= 1e15 && number.fract().abs() < f64::EPSILON)
+            }),
+            Auto(inner) => text() == Some("auto") || inner.admits(value),
+        }
+    }
+
+    /// What is accepted, in words.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Whole(min, MOST) => format!("a whole number, {min} or more"),
+            Whole(min, max) => format!("a whole number from {min} to {max}"),
+            ZeroOr(min, max) => format!("0, or a whole number from {min} to {max}"),
+            Number(min, max) if *max >= f64::MAX => format!("a number, {min} or more"),
+            Number(min, max) => format!("a number from {min} to {max}"),
+            Above(min, max) if *max >= f64::MAX => format!("a number above {min}"),
+            Above(min, max) => format!("a number above {min} and up to {max}"),
+            Between(min, max) => format!("a number above {min} and below {max}"),
+            Below(min, max) => format!("a number from {min} to below {max}"),
+            Flag => "true or false, without quotes".to_owned(),
+            Text => "a text in quotes".to_owned(),
+            Name => "a text in quotes that is not empty".to_owned(),
+            Character => "one character in quotes".to_owned(),
+            Date => "a date such as \"2011-06-01\" or \"2011-06-01T12:00:00\", or \"\"".to_owned(),
+            Names => "a list of texts, such as [\"one\", \"two\"]".to_owned(),
+            Word(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
+            Cap => "a share from 0 to 1, or a whole number of customers above 1".to_owned(),
+            Auto(inner) => format!("{}, or \"auto\"", inner.describe()),
+        }
+    }
+}
+
+// A year of two digits is a slip, not the first century.
+fn is_date(text: &str) -> bool {
+    Instant::parse(text).is_some_and(|instant| (1900..2200).contains(&instant.ymd().0))
+}
+
+/// Checks each given key and value by itself; of several faults, the one that stands first in the file is told.
+pub(super) fn values(given: &Value, places: &Places) -> Result<(), ConfigError> {
+    let mut faults = Vec::new();
+    walk(given, "", "", places, &mut faults);
+    let line = |fault: &ConfigError| match fault {
+        ConfigError::UnknownKey { place: Place::Line { line, .. }, .. }
+        | ConfigError::Value { place: Place::Line { line, .. }, .. }
+        | ConfigError::MissingKey { place: Place::Line { line, .. }, .. } => *line,
+        _ => 0,
+    };
+    faults.into_iter().min_by_key(line).map_or(Ok(()), Err)
+}
+
+fn walk(value: &Value, pattern: &str, path: &str, places: &Places, faults: &mut Vec<ConfigError>) {
+    let refuse = |accepts: String| ConfigError::Value {
+        place: places.of(path),
+        key: path.to_owned(),
+        found: describe(value),
+        accepts,
+    };
+    if let Some(rule) = rule(pattern) {
+        if !rule.admits(value) {
+            faults.push(refuse(rule.describe()));
+        }
+        return;
+    }
+    let list = format!("{pattern}[]");
+    if RULES.iter().any(|(key, _)| key.starts_with(&list)) {
+        let Some(items) = value.as_array().filter(|items| items.iter().all(Value::is_object)) else {
+            faults.push(refuse(format!("blocks that start with [[{pattern}]]")));
+            return;
+        };
+        for (i, item) in items.iter().enumerate() {
+            entry(item, &list, &format!("{path}[{i}]"), places, faults);
+        }
+        return;
+    }
+    let Some(object) = value.as_object() else {
+        faults.push(refuse(format!("settings below a line [{pattern}]")));
+        return;
+    };
+    let free = rule(&join(pattern, "*")).is_some();
+    for (key, child) in object {
+        let path = join(path, key);
+        let (known, pattern) = if free {
+            (pattern != "data.columns" || COLUMNS.contains(&key.as_str()), join(pattern, "*"))
+        } else {
+            let children = children(pattern);
+            (children.contains(&key.as_str()), join(pattern, key))
+        };
+        if known {
+            walk(child, &pattern, &path, places, faults);
+        } else {
+            faults.push(unknown(key, &pattern, path, places));
+        }
+    }
+}
+
+fn entry(item: &Value, pattern: &str, path: &str, places: &Places, faults: &mut Vec<ConfigError>) {
+    for (_, key) in REQUIRED.iter().filter(|(list, key)| *list == pattern && item.get(key).is_none()) {
+        faults.push(ConfigError::MissingKey {
+            place: places.of(path),
+            entry: path.to_owned(),
+            key: (*key).to_owned(),
+            accepts: rule(&join(pattern, key)).map(Accepts::describe).unwrap_or_default(),
+        });
+    }
+    walk(item, pattern, path, places, faults);
+}
+
+fn unknown(key: &str, pattern: &str, path: String, places: &Places) -> ConfigError {
+    let parent = pattern.rsplit_once('.').map_or("", |(parent, _)| parent);
+    let siblings = if parent == "data.columns" { COLUMNS.to_vec() } else { children(parent) };
+    let leaf = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
+    let nearest = suggest::nearest(key, siblings.iter().copied()).map(|name| join(parent, name)).or_else(|| {
+        let name = suggest::nearest(key, RULES.iter().map(|(key, _)| leaf(key)).filter(|name| *name != "*"))?;
+        RULES.iter().find(|(key, _)| leaf(key) == name).map(|(key, _)| (*key).to_owned())
+    });
+    ConfigError::UnknownKey {
+        place: places.of(&path),
+        key: path,
+        nearest,
+        known: siblings.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+fn rule(pattern: &str) -> Option<&'static Accepts> {
+    RULES.iter().find(|(key, _)| *key == pattern).map(|(_, accepts)| accepts)
+}
+
+// The names that may follow `pattern`, each once, in the order of the rules.
+fn children(pattern: &str) -> Vec<&'static str> {
+    let mut names: Vec<&'static str> = Vec::new();
+    for (key, _) in RULES {
+        let rest = if pattern.is_empty() {
+            Some(*key)
+        } else {
+            key.strip_prefix(pattern).and_then(|rest| rest.strip_prefix('.'))
+        };
+        if let Some(name) = rest.and_then(|rest| rest.split(['.', '[']).next())
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "NaN or infinite".to_owned(),
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or(f64::NAN).to_string(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::String(text) if text.chars().count() > 60 => {
+            format!("\"{}…\"", text.chars().take(60).collect::<String>())
+        }
+        Value::String(text) => format!("\"{text}\""),
+        Value::Array(items) => match items.iter().find(|item| !Name.admits(item)) {
+            Some(item) if !item.is_array() => format!("a list that holds {}", describe(item)),
+            _ => "a list".to_owned(),
+        },
+        Value::Object(_) => "a table of settings".to_owned(),
+    }
+}
+
+/// Checks settings against each other, and brings caps to the spelling of their offers.
+pub(super) fn together(config: &mut Config, places: &Places) -> Result<(), ConfigError> {
+    let against = |key: &str, sentence: String, cure: &str| {
+        Err(ConfigError::Contradiction { place: places.of(key), sentence, cure: cure.to_owned() })
+    };
+    let segments = &config.segments;
+    if segments.k_min > segments.k_max {
+        let sentence = format!("segments.k_min is {}, above segments.k_max of {}", segments.k_min, segments.k_max);
+        return against("segments.k_min", sentence, "lower k_min or raise k_max");
+    }
+    if config.offers.table == OfferTable::Custom && config.offers.custom.is_empty() {
+        let sentence = "the offer table is custom, but no [[offers.custom]] is given".to_owned();
+        return against(
+            "offers.table",
+            sentence,
+            "add a block [[offers.custom]] with name, contact_cost and rate to the configuration",
+        );
+    }
+    for (i, offer) in config.offers.custom.iter().enumerate() {
+        let key = format!("offers.custom[{i}].name");
+        if offer.name.eq_ignore_ascii_case("none") {
+            return against(
+                &key,
+                "an offer is called None, which is the name of making no offer".to_owned(),
+                "give it another name",
+            );
+        }
+        if config.offers.custom[..i].iter().any(|other| other.name.eq_ignore_ascii_case(&offer.name)) {
+            return against(&key, format!("two offers are called {}", offer.name), "give each offer its own name");
+        }
+    }
+    let tiers = config.offers.tiers();
+    let mut caps = std::collections::BTreeMap::new();
+    for (name, &limit) in &config.constraints.caps {
+        let key = format!("constraints.caps.{name}");
+        let Some(tier) = tiers.iter().find(|tier| tier.name.eq_ignore_ascii_case(name)) else {
+            return Err(ConfigError::UnknownKey {
+                place: places.of(&key),
+                nearest: suggest::nearest(name, tiers.iter().map(|tier| tier.name.as_str())).map(str::to_owned),
+                known: tiers.iter().map(|tier| tier.name.clone()).collect(),
+                key,
+            });
+        };
+        if caps.insert(tier.name.clone(), limit).is_some() {
+            return against(&key, format!("the offer {} has two caps", tier.name), "keep one of them");
+        }
+    }
+    config.constraints.caps = caps;
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! The offers a plan can make: two built-in tables, or the user's own.
+
+use serde::{Deserialize, Serialize};
+
+use super::{OfferTable, OffersConfig, RateKind};
+
+/// One offer. Money in the data's currency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// Its name, unique in the table; never `None`, which is the name of making no offer.
+    pub name: String,
+    /// Cost of making the offer to one customer.
+    pub contact_cost: f64,
+    /// Assumed effect in 0..=1, read as [`RateKind`] says.
+    pub rate: f64,
+    /// Discount as a share of the spend it applies to, 0..=1.
+    #[serde(default)]
+    pub discount_share: f64,
+    /// Share of those who would have bought anyway that take the discount, 0..=1.
+    #[serde(default)]
+    pub redemption: f64,
+    /// At most this share of the customers gets it, 0..=1.
+    #[serde(default = "everybody")]
+    pub max_share: f64,
+}
+
+fn everybody() -> f64 {
+    1.0
+}
+
+impl Offer {
+    fn built_in(name: &str, contact_cost: f64, rate: f64, max_share: f64) -> Self {
+        Self { name: name.to_owned(), contact_cost, rate, discount_share: 0.0, redemption: 0.0, max_share }
+    }
+}
+
+impl OffersConfig {
+    /// The offers of the table in effect, cheapest first for the built-in ones; making no offer is not listed.
+    ///
+    /// `retention`: Light 10 and 20 %, Standard 25 and 40 %, Premium 50 and 60 % of would-be churners kept.
+    /// `coupons`: Coupon5 2 and 5 points, Coupon10 5 and 10 points, Coupon20 10 and 18 points, the last for at most
+    /// 10 % of the customers. The rates are assumptions, not measurements.
+    pub fn tiers(&self) -> Vec<Offer> {
+        match self.table {
+            OfferTable::Retention => vec![
+                Offer::built_in("Light", 10.0, 0.20, 1.0),
+                Offer::built_in("Standard", 25.0, 0.40, 1.0),
+                Offer::built_in("Premium", 50.0, 0.60, 1.0),
+            ],
+            OfferTable::Coupons => vec![
+                Offer::built_in("Coupon5", 2.0, 0.05, 1.0),
+                Offer::built_in("Coupon10", 5.0, 0.10, 1.0),
+                Offer::built_in("Coupon20", 10.0, 0.18, 0.10),
+            ],
+            OfferTable::Custom => self.custom.clone(),
+        }
+    }
+
+    /// How the rates are read: as set, or the table's own reading.
+    pub fn rate_kind(&self) -> RateKind {
+        self.rate_kind.unwrap_or(match self.table {
+            OfferTable::Coupons => RateKind::Points,
+            OfferTable::Retention | OfferTable::Custom => RateKind::ShareOfChurners,
+        })
+    }
+
+    /// The budget used where none is set, in the data's currency.
+    pub fn default_budget(&self) -> f64 {
+        match self.table {
+            OfferTable::Retention | OfferTable::Custom => 10_000.0,
+            OfferTable::Coupons => 5_000.0,
+        }
+    }
+}
+
+/// Most customers an offer may go to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Cap {
+    /// A share of the customers, 0..=1.
+    Share(f64),
+    /// A number of customers.
+    Count(u64),
+}
+
+impl Cap {
+    /// Reads a setting: up to 1 a share, above 1 a count.
+    pub(super) fn from_setting(value: f64) -> Self {
+        if value <= 1.0 { Cap::Share(value) } else { Cap::Count(value as u64) }
+    }
+
+    /// The cap as a number of customers out of `n`, rounded down.
+    pub fn customers(self, n: u64) -> u64 {
+        match self {
+            // The tolerance keeps 0.1 × 30 at 3, whatever the last binary digit says.
+            Cap::Share(share) => ((share * n as f64 + 1e-9).floor() as u64).min(n),
+            Cap::Count(count) => count.min(n),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caps_round_down() {
+        assert_eq!(Cap::from_setting(0.1).customers(30), 3);
+        assert_eq!(Cap::from_setting(0.1).customers(39), 3);
+        assert_eq!(Cap::from_setting(1.0).customers(39), 39);
+        assert_eq!(Cap::from_setting(0.0).customers(39), 0);
+        assert_eq!(Cap::from_setting(40.0).customers(39), 39);
+        assert_eq!(Cap::from_setting(2.0).customers(39), 2);
+    }
+}

@@ -1,0 +1,75 @@
+//! Flags of the command line, laid over a configuration.
+
+use serde_json::{Value, json};
+
+use super::source::Places;
+use super::{Config, OffersConfig};
+
+/// What the command line sets; `None` or empty leaves the configuration as it is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overrides {
+    /// `--as-of`
+    pub as_of: Option<String>,
+    /// `--budget`
+    pub budget: Option<f64>,
+    /// `--offers`
+    pub offers: Option<String>,
+    /// `--cap`, several: offer, then share (0 to 1) or count (above 1).
+    pub caps: Vec<(String, f64)>,
+    /// `--method`
+    pub method: Option<String>,
+    /// `--churn-days`
+    pub churn_days: Option<i64>,
+    /// `--value-days`
+    pub value_days: Option<i64>,
+    /// `--date-order`
+    pub date_order: Option<String>,
+    /// `--strict`
+    pub strict: bool,
+    /// `--seed`
+    pub seed: Option<i64>,
+    /// `--threads`
+    pub threads: Option<i64>,
+}
+
+impl Overrides {
+    /// The configuration's value with the flags in it, and the flags as places.
+    pub(super) fn lay_over(&self, config: &Config) -> (Value, Places) {
+        let mut value = config.to_value();
+        let mut places = Places::none();
+        let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 10] = [
+            ("--as-of", "snapshots", "as_of", text(&self.as_of)),
+            // NaN has no JSON; null is refused by the rule, as it should be.
+            ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
+            ("--offers", "offers", "table", text(&self.offers)),
+            ("--method", "constraints", "method", text(&self.method)),
+            ("--churn-days", "churn", "horizon_days", self.churn_days.map(|days| json!(days))),
+            ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
+            ("--date-order", "data", "date_order", text(&self.date_order)),
+            ("--strict", "validate", "strict", self.strict.then(|| json!(true))),
+            ("--seed", "run", "seed", self.seed.map(|seed| json!(seed))),
+            ("--threads", "run", "threads", self.threads.map(|threads| json!(threads))),
+        ];
+        for (flag, section, key, given) in flags {
+            if let Some(given) = given {
+                places.flag(&format!("{section}.{key}"), flag);
+                value[section][key] = given;
+            }
+        }
+        let caps = &mut value["constraints"]["caps"];
+        if let Ok(offers) = serde_json::from_value::<OffersConfig>(json!({
+            "table": self.offers, "value": "clv", "rate_kind": "auto", "margin": 1.0, "custom": config.offers.custom,
+        })) && offers.table != config.offers.table
+            && let Some(inherited) = caps.as_object_mut()
+        {
+            let tiers = offers.tiers();
+            inherited.retain(|name, _| tiers.iter().any(|tier| tier.name == *name));
+        }
+        for (name, limit) in &self.caps {
+            places.flag(&format!("constraints.caps.{name}"), "--cap");
+            caps[name.as_str()] = json!(limit);
+        }
+        (value, places)
+    }
+}

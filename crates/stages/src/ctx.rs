@@ -1,0 +1,94 @@
+//! What the outside world lends to the stages: threads, a clock, a place for progress. Libraries own none of them.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// The stages, in the order of the data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Files to the canonical table.
+    Ingest,
+    /// Checks of the canonical table.
+    Validate,
+    /// Lines kept and set aside.
+    Clean,
+    /// Features and labels at every snapshot.
+    Features,
+    /// RFM segments and clusters.
+    Segment,
+    /// Probability of leaving.
+    Churn,
+    /// Expected spend, with intervals.
+    Value,
+    /// The plan under a budget.
+    Allocate,
+    /// Figures and the table of scores.
+    Report,
+}
+
+impl Stage {
+    /// All stages, in the order of the data.
+    pub const ALL: [Self; 9] = [
+        Self::Ingest,
+        Self::Validate,
+        Self::Clean,
+        Self::Features,
+        Self::Segment,
+        Self::Churn,
+        Self::Value,
+        Self::Allocate,
+        Self::Report,
+    ];
+
+    /// The stage's word: the same in commands, folders and documents.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Validate => "validate",
+            Self::Clean => "clean",
+            Self::Features => "features",
+            Self::Segment => "segment",
+            Self::Churn => "churn",
+            Self::Value => "value",
+            Self::Allocate => "allocate",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// Where the stages say how far they are.
+pub trait Progress: Sync {
+    /// A stage begins.
+    fn begin(&self, stage: Stage);
+    /// A stage is done; `sentence` says what came of it.
+    fn end(&self, stage: Stage, sentence: &str);
+}
+
+/// Progress that nobody watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&self, _: Stage) {}
+    fn end(&self, _: Stage, _: &str) {}
+}
+
+/// What a run may use of the world.
+#[derive(Clone, Copy)]
+pub struct Ctx<'a> {
+    /// Threads to work with, at least 1; results do not depend on them.
+    pub threads: usize,
+    /// Where progress goes.
+    pub progress: &'a dyn Progress,
+    /// Time since some fixed moment: a clock for `timings.json`, and for nothing else.
+    pub elapsed: &'a (dyn Fn() -> Duration + Sync),
+}
+
+impl std::fmt::Debug for Ctx<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ctx").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}

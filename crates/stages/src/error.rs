@@ -1,0 +1,182 @@
+//! The one error type of this crate: variants by what the caller can do about them.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::ConfigError;
+use crate::world::WorldError;
+
+/// What kind of failure it was: faces turn it into an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The data or the arguments are wrong: the user mends them.
+    Input,
+    /// The configuration is wrong: the user mends it.
+    Config,
+    /// Checks were demanded and failed.
+    Checks,
+    /// A fault of tenure's own.
+    Internal,
+    /// The same command may succeed later (a full disk, a file in use).
+    Retryable,
+}
+
+/// Why a stage was refused or failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The data or an argument cannot be used as it is.
+    #[error("{problem}")]
+    Input {
+        /// What is wrong, as a sentence.
+        problem: String,
+        /// File, row and column, or the option.
+        place: Option<String>,
+        /// What to do about it.
+        cure: String,
+    },
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The generated world was asked for something it cannot make.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// A table could not be read, computed or written.
+    #[error(transparent)]
+    Tables(#[from] tenure_tables::Error),
+    /// A computation was refused.
+    #[error("{what}: {source}")]
+    Math {
+        /// What was being computed.
+        what: &'static str,
+        /// Why it was refused.
+        source: tenure_math::Error,
+    },
+    /// A picture could not be drawn.
+    #[error(transparent)]
+    Figure(#[from] crate::report::figure::FigureError),
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The path that was touched.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A stage needs an artefact that is not there.
+    #[error("{artefact} is missing from {}", out.display())]
+    Missing {
+        /// The artefact, relative to the run's folder.
+        artefact: String,
+        /// The run's folder.
+        out: PathBuf,
+        /// The stage that makes it.
+        stage: &'static str,
+    },
+    /// An artefact does not read as what it must be.
+    #[error("{artefact} cannot be read: {problem}")]
+    Corrupt {
+        /// The artefact.
+        artefact: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Checks of level error failed under `--strict`.
+    #[error("{failed} checks of level error failed")]
+    Checks {
+        /// How many.
+        failed: usize,
+    },
+}
+
+/// The result of a stage.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Wraps a file-system error with the path that was touched.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Wraps a refused computation with what was being computed.
+    pub fn math(what: &'static str) -> impl FnOnce(tenure_math::Error) -> Self {
+        move |source| Self::Math { what, source }
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Config(_) => Kind::Config,
+            Self::Checks { .. } => Kind::Checks,
+            Self::Io { source, .. } | Self::Tables(tenure_tables::Error::Io { source, .. }) => io_kind(source),
+            Self::Input { .. }
+            | Self::World(_)
+            | Self::Missing { .. }
+            | Self::Corrupt { .. }
+            | Self::Tables(tenure_tables::Error::Read { .. }) => Kind::Input,
+            Self::Tables(_) | Self::Math { .. } | Self::Figure(_) => Kind::Internal,
+        }
+    }
+
+    /// File, row, column or option, where known and not already in the sentence.
+    #[must_use]
+    pub fn place(&self) -> Option<String> {
+        match self {
+            Self::Input { place, .. } => place.clone(),
+            Self::Config(e) => e.place(),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Input { cure, .. } => Some(cure.clone()),
+            Self::Config(e) => e.hint(),
+            Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
+            Self::Tables(e) => Some(match e {
+                tenure_tables::Error::Io { source, .. } => io_hint(source).to_owned(),
+                other => other.cure().unwrap_or("this is a fault of tenure: please report it with the command").to_owned(),
+            }),
+            Self::Missing { stage, .. } => {
+                Some(format!("run `tenure {stage}` on the same folder first, or `tenure run FILE` for all stages"))
+            }
+            Self::Corrupt { artefact, .. } => {
+                Some(format!("run the stage that makes {artefact} again, or `tenure run FILE` for all stages"))
+            }
+            Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
+            Self::Io { source, .. } => Some(io_hint(source).to_owned()),
+            Self::Math { .. } | Self::Figure(_) => {
+                Some("this is a fault of tenure or data of a shape it does not know: please report it".to_owned())
+            }
+        }
+    }
+}
+
+fn io_kind(source: &std::io::Error) -> Kind {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::NotFound
+        | ErrorKind::PermissionDenied
+        | ErrorKind::IsADirectory
+        | ErrorKind::NotADirectory
+        | ErrorKind::ReadOnlyFilesystem
+        | ErrorKind::InvalidInput
+        | ErrorKind::AlreadyExists => Kind::Input,
+        _ => Kind::Retryable,
+    }
+}
+
+fn io_hint(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind;
+    match source.kind() {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that you may write to with --out, or change its permissions"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => "choose another folder with --out",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space and run the same command again",
+        _ => "run the same command again; if it fails again, check the disk",
+    }
+}

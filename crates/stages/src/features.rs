@@ -1,0 +1,119 @@
+//! Features: cleaned lines to point-in-time features and labels at every snapshot.
+//!
+//! All snapshots come from one query over order events; a feature sees only what was known strictly before its
+//! snapshot. Labels exist for closed windows only.
+
+use serde::{Deserialize, Serialize};
+use tenure_tables::engine::{Engine, Value};
+use tenure_tables::query;
+use tenure_tables::store::{self, Column};
+
+use crate::artifact::{self, RunFolder};
+use crate::config::Config;
+use crate::ctx::Stage;
+use crate::error::Result;
+use crate::time::Instant;
+
+/// Horizons that notebooks always find, days; the configured ones are added.
+const HORIZONS: [i64; 4] = [30, 60, 90, 180];
+
+/// What the feature store holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Snapshots, ascending; the last is `as_of`.
+    pub snapshots: Vec<Instant>,
+    /// Rows: customers summed over snapshots.
+    pub rows: u64,
+    /// Label rows.
+    pub label_rows: u64,
+    /// Features with a value somewhere, in the order of the table.
+    pub features: Vec<String>,
+    /// Features that the columns of the source cannot support.
+    pub absent: Vec<String>,
+    /// Horizons with labels, days.
+    pub horizons: Vec<i64>,
+}
+
+/// Computes features and labels; the sentence says what came of it.
+///
+/// # Errors
+/// Engine and file errors.
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+    engine.register("cleaned", &run.read(artifact::CLEANED, Stage::Clean)?)?;
+    let timeline = run.timeline()?;
+    let snapshots = timeline.snapshots(&config.snapshots);
+
+    let events = run.write(artifact::ORDER_EVENTS)?;
+    engine.write(query::ORDER_EVENTS.sql, &[], &events)?;
+    engine.register("order_events", &events)?;
+
+    let list = run.write("data/snapshots.parquet")?;
+    store::write_columns(
+        &list,
+        &[
+            ("as_of", Column::Text(snapshots.iter().map(ToString::to_string).collect())),
+            ("as_of_us", Column::I64(snapshots.iter().map(|s| s.0).collect())),
+        ],
+    )?;
+    engine.register("snapshots", &list)?;
+    let folder = run.write(artifact::FEATURES)?;
+    let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
+    let rows = engine.write_partitioned(query::FEATURES.sql, &[season], &folder)?;
+    engine.register("features", &folder)?;
+
+    let mut horizons = HORIZONS.to_vec();
+    horizons.extend([i64::from(config.churn.horizon_days), i64::from(config.value.horizon_days)]);
+    horizons.sort_unstable();
+    horizons.dedup();
+    let closed: Vec<(Instant, i64)> = snapshots
+        .iter()
+        .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
+        .filter(|(s, h)| timeline.is_closed(*s, *h))
+        .collect();
+    let windows = run.write("data/label_windows.parquet")?;
+    store::write_columns(
+        &windows,
+        &[
+            ("as_of", Column::Text(closed.iter().map(|(s, _)| s.to_string()).collect())),
+            ("as_of_us", Column::I64(closed.iter().map(|(s, _)| s.0).collect())),
+            ("horizon_days", Column::I64(closed.iter().map(|(_, h)| *h).collect())),
+            ("end_us", Column::I64(closed.iter().map(|(s, h)| s.plus_days(*h).0).collect())),
+        ],
+    )?;
+    engine.register("label_windows", &windows)?;
+    let labels = run.write(artifact::LABELS)?;
+    let label_rows = engine.write_partitioned(query::LABELS.sql, &[], &labels)?;
+
+    let (features, absent) = supported(engine)?;
+    let facts = Facts { rows, label_rows, features, absent, horizons, snapshots };
+    let mut warnings = Vec::new();
+    if !facts.absent.is_empty() {
+        warnings.push(format!("absent, because the source has no column for them: {}", facts.absent.join(", ")));
+    }
+    let sentence = format!(
+        "{} features at {} monthly snapshots, {} rows; {} labels of closed windows",
+        facts.features.len(),
+        facts.snapshots.len(),
+        facts.rows,
+        facts.label_rows
+    );
+    run.record(Stage::Features, &facts, warnings)?;
+    Ok(sentence)
+}
+
+/// Which features have a value anywhere, and which have none.
+fn supported(engine: &Engine) -> Result<(Vec<String>, Vec<String>)> {
+    let names: Vec<String> = engine
+        .select("select * from features limit 0", &[])?
+        .names()
+        .into_iter()
+        .filter(|name| name != "as_of" && name != "customer_id")
+        .collect();
+    let counts: Vec<String> = names.iter().map(|name| format!("count({name}) as {name}")).collect();
+    let counted = engine.select(&format!("select {} from features", counts.join(", ")), &[])?;
+    let mut split = (Vec::new(), Vec::new());
+    for name in names {
+        if counted.one_i64(&name)? > 0 { split.0.push(name) } else { split.1.push(name) }
+    }
+    Ok(split)
+}

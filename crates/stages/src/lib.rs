@@ -1,0 +1,35 @@
+//! The stages of tenure, in the order of the data.
+//!
+//! A stage reads artefacts, calls mathematics, and writes artefacts; stages never call each other, only [`pipeline`]
+//! sees them all. Threads, clock and terminal are lent to them through [`ctx::Ctx`].
+
+pub mod artifact;
+pub mod config;
+pub mod ctx;
+pub mod error;
+pub(crate) mod panel;
+pub mod summary;
+pub mod time;
+pub mod timeline;
+
+pub mod ingest;
+pub mod validate;
+
+pub mod clean;
+
+pub mod features;
+
+pub mod segment;
+
+pub mod churn;
+pub mod value;
+
+pub mod allocate;
+
+pub mod report;
+
+pub mod world;
+
+pub mod pipeline;
+
+pub use error::{Error, Result};

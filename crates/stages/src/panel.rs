@@ -1,0 +1,231 @@
+//! The panel: rows of (snapshot, customer) with features and outcomes, as the models of churn and value read them.
+
+use std::collections::BTreeMap;
+
+use tenure_math::num::Matrix;
+use tenure_math::season::Around;
+use tenure_tables::engine::{Engine, Value};
+use tenure_tables::query;
+use tenure_tables::store::{self, Column};
+
+use crate::artifact::{self, RunFolder};
+use crate::ctx::Stage;
+use crate::error::{Error, Result};
+use crate::time::{DAY_US, Instant};
+use crate::timeline::Timeline;
+
+/// Columns that are no feature of a model: keys, and aliases of other columns.
+const NO_FEATURES: [&str; 5] = ["as_of", "customer_id", "frequency_90d", "monetary_90d", "avg_basket"];
+/// Boosting holds its rows in memory: more than this are not read, and the latest snapshots come first.
+const ROW_BUDGET: usize = 600_000;
+/// Look-back of the seasonal forecast, days: as long as the data reach, between these.
+const SEASON_LOOK_BACK_DAYS: (i64, i64) = (60, 90);
+const YEAR_DAYS: i64 = 365;
+
+/// Rows of (snapshot, customer), ordered by snapshot and then by customer.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    /// The features' names.
+    pub(crate) names: Vec<String>,
+    /// The features; NaN is missing.
+    pub(crate) features: Matrix,
+    /// The snapshot of each row.
+    pub(crate) snapshots: Vec<Instant>,
+    /// The customer of each row.
+    pub(crate) customers: Vec<String>,
+    /// Purchases in the window; NaN where it is open.
+    pub(crate) orders: Vec<f64>,
+    /// Spend in the window, in the basis asked for; NaN where it is open.
+    pub(crate) spend: Vec<f64>,
+    /// What had to be left out.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Panel {
+    /// Reads the features at the given snapshots with the outcomes of windows of `horizon_days`.
+    pub(crate) fn read(
+        engine: &Engine,
+        run: &RunFolder,
+        snapshots: &[Instant],
+        horizon_days: i64,
+        spend_column: &str,
+    ) -> Result<Self> {
+        engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
+        let labels = run.read(artifact::LABELS, Stage::Features);
+        let with_labels = labels.is_ok();
+        if let Ok(path) = labels {
+            engine.register("labels", &path)?;
+        }
+        let mut warnings = Vec::new();
+        let sizes = engine.select("select as_of, count(*) as n from features group by as_of", &[])?;
+        let sizes: BTreeMap<String, u64> = sizes.texts("as_of")?.into_iter().zip(sizes.u64s("n")?).collect();
+        let (mut wanted, mut rows) = (Vec::new(), 0);
+        for snapshot in snapshots.iter().rev() {
+            rows += sizes.get(&snapshot.to_string()).map_or(0, |n| *n as usize);
+            if rows > ROW_BUDGET && !wanted.is_empty() {
+                warnings.push(format!(
+                    "{} of {} snapshots are used: the models take at most {ROW_BUDGET} rows, the latest first",
+                    wanted.len(),
+                    snapshots.len()
+                ));
+                break;
+            }
+            wanted.push(format!("'{snapshot}'"));
+        }
+        let outcome = if with_labels {
+            format!(
+                "select as_of, customer_id, cast(orders as double) as orders, {spend_column} as spend
+                 from labels where horizon_days = {horizon_days}"
+            )
+        } else {
+            "select as_of, customer_id, cast(null as double) as orders, cast(null as double) as spend
+             from features where false"
+                .to_owned()
+        };
+        let frame = engine.select(
+            &format!(
+                "with outcomes as ({outcome})
+                 select features.*, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend
+                 from features
+                 left join outcomes
+                     on features.as_of = outcomes.as_of and features.customer_id = outcomes.customer_id
+                 where features.as_of in ({})
+                 order by features.as_of, features.customer_id",
+                wanted.join(", ")
+            ),
+            &[],
+        )?;
+        let mut names = Vec::new();
+        let mut columns = Vec::new();
+        for name in frame.names() {
+            if NO_FEATURES.contains(&name.as_str()) || name.starts_with("outcome_") {
+                continue;
+            }
+            let column = frame.f64s(&name)?;
+            if column.iter().any(|v| v.is_finite()) {
+                names.push(name);
+                columns.push(column);
+            }
+        }
+        let snapshots = frame
+            .texts("as_of")?
+            .iter()
+            .map(|text| {
+                Instant::parse(text).ok_or_else(|| Error::Corrupt {
+                    artefact: artifact::FEATURES.to_owned(),
+                    problem: format!("{text:?} is no snapshot"),
+                })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            names,
+            features: Matrix::from_columns(&columns).map_err(Error::math("the table of features"))?,
+            snapshots,
+            customers: frame.texts("customer_id")?,
+            orders: frame.f64s("outcome_orders")?,
+            spend: frame.f64s("outcome_spend")?,
+            warnings,
+        })
+    }
+
+    /// The rows of the given snapshots.
+    pub(crate) fn rows(&self, snapshots: &[Instant]) -> Vec<usize> {
+        (0..self.snapshots.len()).filter(|&i| snapshots.contains(&self.snapshots[i])).collect()
+    }
+
+    /// A feature of the given rows; all NaN where the source cannot support it.
+    pub(crate) fn feature(&self, name: &str, rows: &[usize]) -> Vec<f64> {
+        match self.names.iter().position(|n| n == name) {
+            Some(j) => rows.iter().map(|&i| self.features.get(i, j)).collect(),
+            None => vec![f64::NAN; rows.len()],
+        }
+    }
+
+    /// A number for the customer of each of the rows: the same on every machine and for every set of rows.
+    pub(crate) fn groups(&self, rows: &[usize]) -> Vec<u64> {
+        rows.iter()
+            .map(|&i| {
+                let hash = blake3::hash(self.customers[i].as_bytes());
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&hash.as_bytes()[..8]);
+                u64::from_le_bytes(bytes)
+            })
+            .collect()
+    }
+
+    /// Weights that halve with every `half_life_days` of a snapshot's age, the latest of the rows counting 1.
+    pub(crate) fn age_weights(&self, rows: &[usize], half_life_days: f64) -> Vec<f64> {
+        let latest = rows.iter().map(|&i| self.snapshots[i]).max();
+        rows.iter()
+            .map(|&i| latest.map_or(1.0, |l| 0.5_f64.powf(l.days_since(self.snapshots[i]) / half_life_days)))
+            .collect()
+    }
+}
+
+/// The features with the range of large values drawn in: `sign(x) ln(1 + |x|)`, for models that are linear in them.
+pub(crate) fn signed_log(features: &Matrix) -> Result<Matrix> {
+    let values = features.values().iter().map(|v| v.signum() * v.abs().ln_1p()).collect();
+    Matrix::new(features.n_rows(), features.n_cols(), values).map_err(Error::math("the logarithms of the features"))
+}
+
+/// What the seasonal forecast for the window after `snapshot` rests on.
+#[derive(Debug, Clone)]
+pub(crate) struct Season {
+    /// Buyers.
+    pub(crate) buyers: Around,
+    /// Gross spend of the same windows.
+    pub(crate) spend: Around,
+}
+
+/// The portfolio's totals around a snapshot, or `None` where the data do not reach back far enough. Only windows that
+/// end before the snapshot are read.
+pub(crate) fn season(
+    engine: &Engine,
+    run: &RunFolder,
+    timeline: &Timeline,
+    snapshots: &[Instant],
+    snapshot: Instant,
+    horizon_days: i64,
+) -> Result<Option<Season>> {
+    let last_year = snapshot.plus_days(-YEAR_DAYS);
+    let reach = (last_year.0 - timeline.data_start.0).div_euclid(DAY_US);
+    if reach < SEASON_LOOK_BACK_DAYS.0 || horizon_days > YEAR_DAYS {
+        return Ok(None);
+    }
+    let look_back = reach.min(SEASON_LOOK_BACK_DAYS.1);
+    let mut windows = vec![
+        ("0 recent".to_owned(), snapshot.plus_days(-look_back), snapshot),
+        ("1 recent last year".to_owned(), last_year.plus_days(-look_back), last_year),
+        ("2 window last year".to_owned(), last_year, last_year.plus_days(horizon_days)),
+    ];
+    // Newcomers are counted over a quarter at most: over half a year last year's window holds them already.
+    let newcomers = horizon_days.min(SEASON_LOOK_BACK_DAYS.1);
+    let closed = snapshots.iter().rev().copied().filter(|s| s.plus_days(newcomers) <= snapshot).take(4);
+    for (k, start) in closed.enumerate() {
+        windows.push((format!("3 closed {k}"), start, start.plus_days(newcomers)));
+    }
+    engine.register("order_events", &run.read(artifact::ORDER_EVENTS, Stage::Features)?)?;
+    let path = run.write("data/portfolio_windows.parquet")?;
+    store::write_columns(
+        &path,
+        &[
+            ("name", Column::Text(windows.iter().map(|w| w.0.clone()).collect())),
+            ("start_us", Column::I64(windows.iter().map(|w| w.1.0).collect())),
+            ("end_us", Column::I64(windows.iter().map(|w| w.2.0).collect())),
+        ],
+    )?;
+    engine.register("portfolio_windows", &path)?;
+    let none: &[(&str, Value)] = &[];
+    let totals = engine.select(query::PORTFOLIO.sql, none)?;
+    std::fs::remove_file(&path).map_err(Error::io(&path))?;
+    let around = |total: Vec<f64>, known: Vec<f64>| Around {
+        recent: total[0],
+        recent_last_year: total[1],
+        window_last_year: total[2],
+        closed: total[3..].iter().copied().zip(known[3..].iter().copied()).collect(),
+    };
+    Ok(Some(Season {
+        buyers: around(totals.f64s("buyers")?, totals.f64s("known_buyers")?),
+        spend: around(totals.f64s("gross")?, totals.f64s("known_gross")?),
+    }))
+}

@@ -1,0 +1,42 @@
+//! Report: what the stages found as one table of scores, one table of segments, and figures.
+
+pub mod figure;
+mod pictures;
+mod scores;
+
+use serde::{Deserialize, Serialize};
+use tenure_tables::engine::Engine;
+
+use crate::artifact::RunFolder;
+use crate::config::Config;
+use crate::ctx::{Ctx, Stage};
+use crate::error::Result;
+
+/// What the report stage wrote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Rows of the table of scores.
+    pub customers: u64,
+    /// Figures, by name, with the sentence that each one shows.
+    pub figures: Vec<(String, String)>,
+    /// Columns of the table of scores that could not be computed, with the reason.
+    pub missing: Vec<(String, String)>,
+    /// Segments with what the models say of them.
+    pub segments: Vec<SegmentScores>,
+}
+
+pub use scores::SegmentScores;
+
+/// Writes the table of scores, the table of segments and the figures; the sentence says what came of it.
+///
+/// # Errors
+/// Engine, file and drawing errors.
+pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+    let (customers, missing) = scores::write_customers(config, engine, run)?;
+    let segments = scores::write_segments(engine, run)?;
+    let (figures, warnings) =
+        if config.report.figures { pictures::draw_all(ctx, config, engine, run)? } else { (Vec::new(), Vec::new()) };
+    let sentence = format!("{customers} customers scored, {} figures", figures.len());
+    run.record(Stage::Report, &Facts { customers, figures, missing, segments }, warnings)?;
+    Ok(sentence)
+}

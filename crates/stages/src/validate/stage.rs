@@ -1,0 +1,36 @@
+//! The stage: reads what ingestion left, checks it, writes the outcome.
+
+use tenure_tables::engine::Engine;
+
+use super::{Inputs, Rules, validate};
+use crate::artifact::{self, RunFolder};
+use crate::config::Config;
+use crate::ctx::Stage;
+use crate::error::Result;
+use crate::time::Instant;
+
+/// Checks the canonical table and writes the outcome; the sentence says what came of it.
+///
+/// # Errors
+/// Engine and file errors; failed checks are no error here.
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+    let transactions = run.read(artifact::TRANSACTIONS, Stage::Ingest)?;
+    let unparsed = run.read(artifact::UNPARSED, Stage::Ingest)?;
+    engine.register("transactions", &transactions)?;
+    let last = engine.select("select max(ordered_at) as last from transactions", &[])?;
+    let end = Instant(last.instants("last")?.first().copied().unwrap_or(0)).midnight_after();
+    let rules = Rules {
+        cancellation_prefix: config.data.cancellation_prefix.clone(),
+        non_product_codes: config.data.non_product_codes.clone(),
+        non_product_prefixes: config.data.non_product_prefixes.clone(),
+        as_of: config.snapshots.as_of,
+        freshness_days: config.validate.freshness_days,
+        drift_psi: config.validate.drift_psi,
+    };
+    let inputs = Inputs { transactions: &transactions, unparsed: Some(&unparsed), sources: &[] };
+    let outcome = validate(engine, &rules, end, &inputs)?;
+    run.write_json(artifact::VALIDATION, &outcome.to_json())?;
+    run.write_text(artifact::VALIDATION_PAGE, &outcome.to_page())?;
+    run.record(Stage::Validate, &outcome.facts(), Vec::new())?;
+    Ok(outcome.sentence())
+}

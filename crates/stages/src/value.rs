@@ -1,0 +1,593 @@
+//! Value: features and labels to the money a customer is expected to bring in the coming window, with an interval.
+//!
+//! The recipe: boosted trees under the Tweedie deviance say by how much a customer's spend will differ from what it
+//! spent lately; their mean is pooled with the spend of the last year. Quantiles are the mean times factors that are
+//! conformalised on a later window, by groups of the mean. Level: that of the calibration window, or what the same
+//! season of last year says, where the data hold it. A second set of trees says who buys at all, for the value of a
+//! customer that stays. The evaluation touches the test window once.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tenure_math::boost::{self, Objective};
+use tenure_math::calibrate::{Factor, Shift};
+use tenure_math::metric::{self, RankedValues, bootstrap};
+use tenure_math::num::Matrix;
+use tenure_math::season::{self, Around};
+use tenure_math::value::{carry_forward, conformal, decile_calibration};
+use tenure_math::rng;
+use tenure_tables::engine::Engine;
+use tenure_tables::store::{self, Column};
+
+use crate::artifact::{self, RunFolder};
+use crate::config::{Basis, Config, ValueModel};
+use crate::ctx::{Ctx, Stage};
+use crate::error::{Error, Result};
+use crate::panel::{self, Panel, Season};
+use crate::summary::{Estimate, Finding, ValueQuality, ValueScore, Window};
+use crate::time::Instant;
+use crate::timeline::{Timeline, Windows};
+
+/// As for churn: a training window loses half its weight with every so many days of age.
+const HALF_LIFE_DAYS: f64 = 180.0;
+/// Variance power of the Tweedie deviance: between Poisson (1) and gamma (2).
+const TWEEDIE_POWER: f64 = 1.5;
+/// Folds of customers where calibration has to share its windows with training.
+const FOLDS: u64 = 5;
+/// Share of the trees in the mean; the rest is the spend of the last year (docs/methods/value.md).
+const TREE_SHARE: f64 = 0.7;
+/// What a customer without recent spend counts beside the median one, so that nobody's scale is zero.
+const SCALE_FLOOR: f64 = 0.05;
+/// Fewer rows, or fewer buyers than a tenth of it, carry no model.
+const MIN_ROWS: usize = 600;
+/// Nobody is taken to buy with less than this chance when spend is divided by it.
+const LEAST_P_BUY: f64 = 0.02;
+/// Look-back windows that the features offer, days.
+const LOOK_BACKS: [(i64, &str); 5] = [
+    (30, "revenue_30d"),
+    (60, "revenue_60d"),
+    (90, "revenue_90d"),
+    (180, "revenue_180d"),
+    (365, "revenue_365d"),
+];
+/// The saved model.
+pub const MODEL: &str = "models/value.json";
+
+/// What the value stage found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// Length of the window, days.
+    pub horizon_days: i64,
+    /// Which spend counts.
+    pub basis: String,
+    /// The windows behind the evaluation.
+    pub evaluation: Option<Windows>,
+    /// The windows behind the deployed model.
+    pub deployment: Option<Windows>,
+    /// The evaluation on the test window.
+    pub quality: Finding<ValueQuality>,
+    /// Predicted and actual by predicted decile of the test window.
+    pub deciles: Vec<Decile>,
+    /// The portfolio's expected spend; `None` without a model.
+    pub portfolio: Option<f64>,
+    /// The same by the seasonal forecast; `None` where there is no last year.
+    pub season_total: Option<f64>,
+    /// Why quantiles are missing, where they are.
+    pub quantiles_missing: Option<String>,
+    /// Features by the share of the trees' loss reduction, greatest first.
+    pub importance: Vec<(String, f64)>,
+}
+
+/// A tenth of the customers of the test window, by predicted value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decile {
+    /// 1 = the highest predictions.
+    pub decile: usize,
+    /// Customers.
+    pub customers: u64,
+    /// Mean prediction, money.
+    pub predicted: f64,
+    /// Mean outcome, money.
+    pub actual: f64,
+    /// Mean lower value.
+    pub lower: Option<f64>,
+    /// Mean upper value.
+    pub upper: Option<f64>,
+    /// Share of outcomes above the upper value.
+    pub above_upper: Option<f64>,
+}
+
+/// The saved model: everything that turns features into values.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Model {
+    /// Features, in order.
+    pub features: Vec<String>,
+    /// The windows it learnt from.
+    pub windows: Windows,
+    /// Trees of the mean, in units of the customer's scale.
+    pub mean: boost::Fitted,
+    /// What is added to every customer's scale, money.
+    pub scale_floor: f64,
+    /// Trees of the chance to buy.
+    pub buy: boost::Fitted,
+    /// Total that the mean is brought to, money.
+    pub portfolio: f64,
+    /// Conformal adjustment.
+    pub conformal: Option<conformal::Fitted>,
+}
+
+/// Models value; the sentence says what came of it. Where no window is closed, the value is the carry-forward, without
+/// an interval.
+///
+/// # Errors
+/// Engine and file errors; a refused computation.
+pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+    let timeline = run.timeline()?;
+    let horizon = i64::from(config.value.horizon_days);
+    let snapshots = timeline.snapshots(&config.snapshots);
+    let deployment = timeline.deployment(&snapshots, horizon);
+    let mut wanted = deployment.as_ref().map_or_else(Vec::new, Windows::snapshots);
+    if wanted.last() != Some(&timeline.as_of) {
+        wanted.push(timeline.as_of);
+    }
+    let basis = match config.value.basis {
+        Basis::Gross => "spend_gross",
+        Basis::Net => "spend_net",
+    };
+    let panel = Panel::read(engine, run, &wanted, horizon, basis)?;
+    let now = panel.rows(&[timeline.as_of]);
+    let mut warnings = panel.warnings.clone();
+    let room = Room { ctx, config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
+
+    let Some(deployment) = deployment.filter(|w| learnable(&panel, &panel.rows(&w.snapshots()))) else {
+        let reason = format!(
+            "no window of {horizon} days that starts at a snapshot and ends before {} holds enough buyers",
+            timeline.data_end
+        );
+        warnings.push(format!("there is no value model: {reason}; the spend of the last {horizon} days stands in"));
+        let mean = room.carry_forward(&now)?;
+        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None }, &mean)?;
+        let facts = Facts {
+            horizon_days: horizon,
+            basis: config.value.basis.word().to_owned(),
+            evaluation: None,
+            deployment: None,
+            quality: Finding::Missing(reason.clone()),
+            deciles: Vec::new(),
+            portfolio: None,
+            season_total: None,
+            quantiles_missing: Some(reason),
+            importance: Vec::new(),
+        };
+        run.record(Stage::Value, &facts, warnings)?;
+        return Ok("no model: the spend of the last window is carried forward".to_owned());
+    };
+
+    let evaluation = timeline
+        .evaluation(&snapshots, horizon)
+        .filter(|w| learnable(&panel, &panel.rows(&w.train)) && learnable(&panel, &panel.rows(&tests(w))));
+    let (quality, deciles) = match &evaluation {
+        Some(windows) => room.evaluate(windows)?,
+        None => {
+            let reason = format!("the history holds no two disjoint windows of {horizon} days");
+            warnings.push(format!("the value model is not evaluated: {reason}"));
+            (Finding::Missing(reason), Vec::new())
+        }
+    };
+
+    let mut calibrated = room.calibrate(&deployment)?;
+    if deployment.calibrate.is_some() {
+        calibrated.learners = room.fit(&panel.rows(&deployment.snapshots()))?;
+    }
+    let season = room.season(timeline.as_of)?;
+    let season_total = season.as_ref().and_then(season_total);
+    let scores = room.score(&calibrated, &now, season_total)?;
+    let (buy, p_buy) = room.buyers(&panel.rows(&deployment.snapshots()), &now, season.as_ref())?;
+    room.write_scores(&now, &scores, &if_bought(&scores.mean, &p_buy))?;
+    if let Some(reason) = &calibrated.quantiles_missing {
+        warnings.push(format!("values have no interval: {reason}"));
+    }
+    let mut importance: Vec<(String, f64)> =
+        panel.names.iter().cloned().zip(calibrated.learners.mean.importance()).collect();
+    importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let portfolio: f64 = scores.mean.iter().sum();
+    let facts = Facts {
+        horizon_days: horizon,
+        basis: config.value.basis.word().to_owned(),
+        evaluation,
+        deployment: Some(deployment.clone()),
+        quality,
+        deciles,
+        portfolio: Some(portfolio),
+        season_total,
+        quantiles_missing: calibrated.quantiles_missing.clone(),
+        importance,
+    };
+    let model = Model {
+        features: panel.names.clone(),
+        windows: deployment,
+        mean: calibrated.learners.mean,
+        scale_floor: calibrated.learners.scale_floor,
+        buy,
+        portfolio,
+        conformal: calibrated.conformal,
+    };
+    run.write_json(MODEL, &model)?;
+    let sentence = match &facts.quality {
+        Finding::Measured(q) => format!(
+            "{portfolio:.0} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
+            q.models[0].r2.unwrap_or(f64::NAN),
+            100.0 * q.models[0].portfolio_error.map_or(f64::NAN, |e| e.value)
+        ),
+        Finding::Missing(reason) => format!("{portfolio:.0} expected in {horizon} days; not evaluated: {reason}"),
+    };
+    run.record(Stage::Value, &facts, warnings)?;
+    Ok(sentence)
+}
+
+fn tests(windows: &Windows) -> Vec<Instant> {
+    windows.test.into_iter().collect()
+}
+
+/// Whether the rows hold enough buyers for a model to mean anything.
+fn learnable(panel: &Panel, rows: &[usize]) -> bool {
+    let buyers = rows.iter().filter(|&&i| panel.orders[i] > 0.5).count();
+    rows.len() >= MIN_ROWS && buyers >= MIN_ROWS / 10 && buyers < rows.len()
+}
+
+struct Learners {
+    mean: boost::Fitted,
+    scale_floor: f64,
+}
+
+/// Learners with what the calibration rows say of them.
+struct Calibrated {
+    learners: Learners,
+    /// Level of the mean: actual over predicted total.
+    factor: Factor,
+    conformal: Option<conformal::Fitted>,
+    quantiles_missing: Option<String>,
+}
+
+/// Predictions of some rows.
+struct Scores {
+    mean: Vec<f64>,
+    quantiles: Option<Matrix>,
+}
+
+/// What the stage works with.
+struct Room<'a> {
+    ctx: &'a Ctx<'a>,
+    config: &'a Config,
+    engine: &'a Engine,
+    run: &'a RunFolder,
+    panel: &'a Panel,
+    timeline: Timeline,
+    snapshots: &'a [Instant],
+    horizon: i64,
+}
+
+impl Room<'_> {
+    fn levels(&self) -> [f64; 3] {
+        let tail = (1.0 - self.config.value.interval) / 2.0;
+        [tail, 0.5, 1.0 - tail]
+    }
+
+    fn params(&self, objective: Objective, task: &str) -> boost::Params {
+        let b = &self.config.boosting;
+        boost::Params {
+            objective,
+            rounds: b.rounds,
+            learning_rate: b.learning_rate,
+            max_leaves: b.leaves,
+            max_depth: None,
+            min_rows_per_leaf: b.min_rows,
+            row_sample: b.row_sample,
+            column_sample: b.column_sample,
+            lambda: b.lambda,
+            seed: rng::seed_of(self.config.run.seed, task, 0),
+            threads: self.ctx.threads,
+        }
+    }
+
+    /// A feature with what is missing or negative as zero.
+    fn amount(&self, name: &str, rows: &[usize]) -> Vec<f64> {
+        self.panel.feature(name, rows).iter().map(|v| if v.is_finite() { v.max(0.0) } else { 0.0 }).collect()
+    }
+
+    /// What a customer spends, roughly: the yardstick that the trees correct.
+    fn scale(&self, rows: &[usize], floor: f64) -> Vec<f64> {
+        let (year, half) = (self.amount("revenue_365d", rows), self.amount("revenue_180d", rows));
+        year.iter().zip(half).map(|(y, h)| floor + 0.5 * y + 0.5 * h).collect()
+    }
+
+    /// Fits the trees to spend over scale. Under the Tweedie deviance of power `p` this is the fit to spend itself with
+    /// the scale as a multiplicative offset when rows weigh `scale^(2 - p)` (Jorgensen 1997: the deviance is
+    /// homogeneous of degree `2 - p`). Each snapshot is brought to one level first.
+    fn fit(&self, rows: &[usize]) -> Result<Learners> {
+        let features = self.panel.features.select_rows(rows);
+        let positive: Vec<f64> = self.amount("revenue_365d", rows).into_iter().filter(|v| *v > 0.0).collect();
+        let scale_floor = SCALE_FLOOR * tenure_math::num::quantile(&positive, 0.5).unwrap_or(20.0);
+        let mut scale = self.scale(rows, scale_floor);
+        let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
+        let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
+        for (k, &i) in rows.iter().enumerate() {
+            let entry = totals.entry(self.panel.snapshots[i]).or_default();
+            entry.0 += scale[k];
+            entry.1 += spend[k];
+        }
+        for (k, &i) in rows.iter().enumerate() {
+            let (scales, spends) = totals[&self.panel.snapshots[i]];
+            if spends > 0.0 {
+                scale[k] *= spends / scales;
+            }
+        }
+        let target: Vec<f64> = spend.iter().zip(&scale).map(|(v, c)| v / c).collect();
+        let mut weights = self.panel.age_weights(rows, HALF_LIFE_DAYS);
+        for (w, c) in weights.iter_mut().zip(&scale) {
+            *w *= c.powf(2.0 - TWEEDIE_POWER);
+        }
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        for w in &mut weights {
+            *w /= mean;
+        }
+        let params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/mean");
+        let mean =
+            boost::fit(&features, &target, Some(&weights), &params).map_err(Error::math("the value trees"))?;
+        Ok(Learners { mean, scale_floor })
+    }
+
+    /// The chance that a customer buys at all: trees on all closed windows, at the level of the seasonal forecast.
+    fn buyers(&self, train: &[usize], rows: &[usize], season: Option<&Season>) -> Result<(boost::Fitted, Vec<f64>)> {
+        let bought: Vec<f64> = train.iter().map(|&i| f64::from(self.panel.orders[i] > 0.5)).collect();
+        let weights = self.panel.age_weights(train, HALF_LIFE_DAYS);
+        let params = self.params(Objective::Logistic, "value/buy");
+        let what = Error::math;
+        let trees = boost::fit(&self.panel.features.select_rows(train), &bought, Some(&weights), &params)
+            .map_err(what("the trees of who buys"))?;
+        let p = trees.predict(&self.panel.features.select_rows(rows)).map_err(what("the trees of who buys"))?;
+        let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((trees, p)) };
+        let rate = (buyers / rows.len() as f64).clamp(0.01, 0.99);
+        let shift = Shift::to_rate(&p, None, rate).map_err(what("the seasonal level"))?;
+        Ok((trees, p.iter().map(|&p| shift.apply(p)).collect()))
+    }
+
+    /// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
+    fn carry_forward(&self, rows: &[usize]) -> Result<Vec<f64>> {
+        let (days, name) = LOOK_BACKS
+            .into_iter()
+            .find(|(days, _)| *days >= self.horizon)
+            .unwrap_or(LOOK_BACKS[LOOK_BACKS.len() - 1]);
+        let seen = rows.first().map_or(1.0, |&i| self.panel.snapshots[i].days_since(self.timeline.data_start));
+        let spend: Vec<f64> = self
+            .panel
+            .feature(name, rows)
+            .iter()
+            .map(|v| if v.is_finite() { v * self.horizon as f64 / days as f64 } else { 0.0 })
+            .collect();
+        carry_forward::predict(&spend, self.horizon as f64, seen.max(1.0)).map_err(Error::math("the carry-forward"))
+    }
+
+    /// The mean before any level: trees and last year's spend, each brought to the trees' total.
+    fn raw(&self, learners: &Learners, rows: &[usize]) -> Result<Vec<f64>> {
+        if self.config.value.model == Some(ValueModel::CarryForward) {
+            return Ok(self.carry_forward(rows)?.into_iter().map(|v| v.max(0.0)).collect());
+        }
+        let features = self.panel.features.select_rows(rows);
+        let ratio = learners.mean.predict(&features).map_err(Error::math("the value trees"))?;
+        let trees: Vec<f64> =
+            ratio.iter().zip(self.scale(rows, learners.scale_floor)).map(|(r, c)| r * c).collect();
+        let year = self.amount("revenue_365d", rows);
+        let (tree_total, year_total) = (trees.iter().sum::<f64>(), year.iter().sum::<f64>());
+        if self.config.value.model == Some(ValueModel::Boosting) || year_total <= 0.0 {
+            return Ok(trees);
+        }
+        let to_trees = (1.0 - TREE_SHARE) * tree_total / year_total;
+        Ok(trees.iter().zip(&year).map(|(t, y)| TREE_SHARE * t + to_trees * y).collect())
+    }
+
+    /// Fits on the training windows and calibrates on the later one, or across folds of customers where there is none.
+    fn calibrate(&self, windows: &Windows) -> Result<Calibrated> {
+        let train = self.panel.rows(&windows.train);
+        let learners = self.fit(&train)?;
+        let (rows, raw) = match windows.calibrate {
+            Some(snapshot) => {
+                let rows = self.panel.rows(&[snapshot]);
+                let raw = self.raw(&learners, &rows)?;
+                (rows, raw)
+            }
+            None => self.cross_fit(&train)?,
+        };
+        let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
+        let factor = Factor::fit(&raw, &spend, None).map_err(Error::math("the level of the values"))?;
+        let mean = factor.apply(&raw);
+        let params = conformal::Params { levels: self.levels().to_vec(), ..Default::default() };
+        let quantiles = repeated(&mean, params.levels.len())?;
+        let (conformal, quantiles_missing) =
+            match conformal::fit(&conformal::Rows { predicted: &mean, quantiles: &quantiles, actual: &spend }, &params) {
+                Ok(conformal) => (Some(conformal), None),
+                Err(e @ (tenure_math::Error::TooFew { .. } | tenure_math::Error::Degenerate { .. })) => {
+                    (None, Some(e.to_string()))
+                }
+                Err(e) => return Err(Error::math("the intervals of the values")(e)),
+            };
+        Ok(Calibrated { learners, factor, conformal, quantiles_missing })
+    }
+
+    /// Out-of-fold means of the training rows: no customer is predicted by trees that saw any of its rows.
+    fn cross_fit(&self, train: &[usize]) -> Result<(Vec<usize>, Vec<f64>)> {
+        let groups = self.panel.groups(train);
+        let (mut order, mut raw) = (Vec::new(), Vec::new());
+        for fold in 0..FOLDS {
+            let pick = |inside: bool| -> Vec<usize> {
+                train.iter().zip(&groups).filter(|(_, g)| (**g % FOLDS == fold) == inside).map(|(&i, _)| i).collect()
+            };
+            let (fitted_on, predicted) = (pick(false), pick(true));
+            if !predicted.is_empty() {
+                raw.extend(self.raw(&self.fit(&fitted_on)?, &predicted)?);
+                order.extend(predicted);
+            }
+        }
+        Ok((order, raw))
+    }
+
+    fn season(&self, snapshot: Instant) -> Result<Option<Season>> {
+        panel::season(self.engine, self.run, &self.timeline, self.snapshots, snapshot, self.horizon)
+    }
+
+    /// Scores rows of one snapshot, at the total of the seasonal forecast where there is one.
+    fn score(&self, calibrated: &Calibrated, rows: &[usize], total: Option<f64>) -> Result<Scores> {
+        let raw = self.raw(&calibrated.learners, rows)?;
+        let sum: f64 = raw.iter().sum();
+        let mean: Vec<f64> = match total {
+            Some(total) if sum > 0.0 => raw.iter().map(|m| m * total / sum).collect(),
+            _ => calibrated.factor.apply(&raw),
+        };
+        let quantiles = match &calibrated.conformal {
+            Some(conformal) => {
+                let same = repeated(&mean, self.levels().len())?;
+                Some(conformal.apply(&mean, &same).map_err(Error::math("the conformal quantiles"))?)
+            }
+            None => None,
+        };
+        Ok(Scores { mean, quantiles })
+    }
+
+    fn evaluate(&self, windows: &Windows) -> Result<(Finding<ValueQuality>, Vec<Decile>)> {
+        let Some(test) = windows.test else {
+            return Err(Error::Corrupt {
+                artefact: "the evaluation's windows".to_owned(),
+                problem: "none of them tests".to_owned(),
+            });
+        };
+        let calibrated = self.calibrate(windows)?;
+        let rows = self.panel.rows(&[test]);
+        let total = self.season(test)?.as_ref().and_then(season_total);
+        let scores = self.score(&calibrated, &rows, total)?;
+        let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
+        let naive = self.carry_forward(&rows)?;
+        let deployed = match self.config.value.model {
+            Some(model) => model.word(),
+            None => "pooled",
+        };
+        let models = vec![
+            self.judge(deployed, &scores.mean, &actual)?,
+            self.judge("carry_forward", &naive, &actual)?,
+        ];
+        let (lower, upper) = match &scores.quantiles {
+            Some(q) => (q.column(0), q.column(2)),
+            None => (vec![0.0; rows.len()], vec![f64::MAX; rows.len()]),
+        };
+        let coverage =
+            metric::coverage(&lower, &upper, &actual, None).map_err(Error::math("the coverage of the intervals"))?;
+        let columns = [
+            ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
+            ("as_of", Column::Text(vec![test.to_string(); rows.len()])),
+            ("actual", Column::F64(actual.clone())),
+            ("value_mean", Column::F64(scores.mean.clone())),
+            ("carry_forward", Column::F64(naive)),
+            ("value_q10", Column::F64(lower.clone())),
+            ("value_q90", Column::F64(upper.clone())),
+        ];
+        store::write_columns(&self.run.write(artifact::VALUE_TEST)?, &columns)?;
+        let has = scores.quantiles.is_some();
+        let deciles = decile_calibration::table(&scores.mean, &actual, has.then_some(upper.as_slice()))
+            .map_err(Error::math("the deciles of the test window"))?;
+        let by_value = tenure_math::num::argsort(&scores.mean);
+        let mut start = 0;
+        let mut out = Vec::new();
+        for d in &deciles {
+            let members = &by_value[start..start + d.n];
+            start += d.n;
+            let mean = |v: &[f64]| members.iter().map(|&i| v[i]).sum::<f64>() / members.len().max(1) as f64;
+            out.push(Decile {
+                decile: deciles.len() - out.len(),
+                customers: d.n as u64,
+                predicted: mean(&scores.mean),
+                actual: mean(&actual),
+                lower: has.then(|| mean(&lower)),
+                upper: has.then(|| mean(&upper)),
+                above_upper: has.then(|| {
+                    members.iter().filter(|&&i| actual[i] > upper[i]).count() as f64 / members.len().max(1) as f64
+                }),
+            });
+        }
+        let quality = ValueQuality {
+            model: deployed.to_owned(),
+            horizon_days: self.config.value.horizon_days,
+            basis: self.config.value.basis,
+            window: Window { from: test.to_string(), to: test.plus_days(windows.horizon_days).to_string() },
+            customers: rows.len() as u64,
+            models,
+            coverage: coverage.inside,
+            coverage_intended: self.config.value.interval,
+            above_upper: coverage.above,
+        };
+        Ok((Finding::Measured(quality), out))
+    }
+
+    fn judge(&self, model: &str, predicted: &[f64], actual: &[f64]) -> Result<ValueScore> {
+        let what = Error::math;
+        let ranked = RankedValues::new(predicted, actual).map_err(what("the ranking on the test window"))?;
+        let error = bootstrap::interval(
+            actual.len(),
+            &bootstrap::Params {
+                replicates: self.config.report.bootstrap_replicates,
+                level: 0.95,
+                seed: self.config.run.seed,
+                task: "value/bootstrap",
+            },
+            |weights| metric::portfolio_error(predicted, actual, weights),
+        )
+        .map_err(what("the interval of the portfolio error"))?;
+        Ok(ValueScore {
+            model: model.to_owned(),
+            r2: Some(metric::r2(predicted, actual, None).map_err(what("R²"))?),
+            rmse: Some(metric::rmse(predicted, actual, None).map_err(what("the RMSE"))?),
+            mae: Some(metric::mae(predicted, actual, None).map_err(what("the MAE"))?),
+            spearman: Some(ranked.spearman(None).map_err(what("the rank correlation"))?),
+            gini: Some(ranked.normalised_gini(None).map_err(what("the Gini coefficient"))?),
+            portfolio_error: Some(Estimate { value: error.estimate, low: Some(error.low), high: Some(error.high) }),
+        })
+    }
+
+    fn write_scores(&self, rows: &[usize], scores: &Scores, value_if_retained: &[f64]) -> Result<()> {
+        let n = rows.len();
+        let quantile = |j: usize| -> Column {
+            Column::OptF64((0..n).map(|i| scores.quantiles.as_ref().map(|q| q.get(i, j))).collect())
+        };
+        store::write_columns(
+            &self.run.write(artifact::VALUE_SCORES)?,
+            &[
+                ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
+                ("value_mean", Column::F64(scores.mean.clone())),
+                ("value_q10", quantile(0)),
+                ("value_q50", quantile(1)),
+                ("value_q90", quantile(2)),
+                ("value_if_retained", Column::F64(value_if_retained.to_vec())),
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+/// The same column so many times: the mean as the first guess of every quantile.
+fn repeated(mean: &[f64], times: usize) -> Result<Matrix> {
+    Matrix::from_columns(&vec![mean.to_vec(); times]).map_err(Error::math("the quantiles of the values"))
+}
+
+/// What a customer spends when it does buy.
+fn if_bought(mean: &[f64], p_buy: &[f64]) -> Vec<f64> {
+    mean.iter().zip(p_buy).map(|(m, p)| m / p.max(LEAST_P_BUY)).collect()
+}
+
+/// The portfolio's spend in the coming window: last year's, grown as the number of buyers has grown since.
+fn season_total(season: &Season) -> Option<f64> {
+    season::forecast(&Around {
+        recent: season.buyers.recent,
+        recent_last_year: season.buyers.recent_last_year,
+        window_last_year: season.spend.window_last_year,
+        closed: season.spend.closed.clone(),
+    })
+    .ok()
+}

@@ -1,0 +1,189 @@
+-- What happened to each order and when it was known: sums that can be added up to any snapshot.
+--
+-- A linked cancellation counts at the time of the order it cancels (happened_at) but is known only when it was made
+-- (known_at): before that the sale stands, after it the sale is netted. Money is in integers of 1/10,000.
+with
+
+cleaned as (
+    select
+        customer_id,
+        order_id,
+        sku,
+        quantity,
+        unit_price,
+        cast(round(amount * 10000) as bigint) as amount_e4,
+        cast(ordered_at as bigint) as happened_us,
+        greatest(cast(ordered_at as bigint), coalesce(cast(recorded_at as bigint), cast(ordered_at as bigint)))
+            as known_us,
+        date_trunc('month', ordered_at) as month,
+        kind,
+        cancels_order_id,
+        cast(cancels_ordered_at as bigint) as cancels_us,
+        source,
+        line_no
+    from cleaned
+),
+
+-- The median price of last month's lines is known before a line of this month is placed; lines that arrived after
+-- their month had ended do not take part in it.
+month_prices as (
+    select
+        month + interval '1 month' as month,
+        median(unit_price) as price
+    from cleaned
+    where kind = 'sale' and known_us < cast(month + interval '1 month' as bigint)
+    group by month
+),
+
+product_lines as (
+    select
+        cleaned.customer_id,
+        cleaned.order_id,
+        cleaned.known_us,
+        cleaned.happened_us,
+        cleaned.unit_price,
+        month_prices.price as month_price,
+        row_number() over (
+            partition by cleaned.customer_id, cleaned.sku
+            order by cleaned.known_us, cleaned.order_id, cleaned.source, cleaned.line_no
+        ) as nth
+    from cleaned
+    left join month_prices on cleaned.month = month_prices.month
+    where cleaned.kind = 'sale' and cleaned.sku is not null
+),
+
+-- sum(nth ln nth - (nth - 1) ln (nth - 1)) telescopes to n ln n, so the entropy of the products is a running sum too.
+product_events as (
+    select
+        customer_id,
+        order_id,
+        known_us,
+        count(*) as product_lines,
+        sum(case when nth = 1 then 1 else 0 end) as new_products,
+        sum(
+            case
+                when nth = 1 then 0
+                else cast(round((nth * ln(nth) - (nth - 1) * ln(nth - 1)) * 1000000000) as bigint)
+            end
+        ) as n_ln_n_e9,
+        sum(cast(round(unit_price * 10000) as bigint)) as price_e4,
+        sum(case when month_price is not null then 1 else 0 end) as priced_lines,
+        sum(case when unit_price < month_price then 1 else 0 end) as low_price_lines
+    from product_lines
+    group by customer_id, order_id, known_us
+),
+
+purchases as (
+    select
+        customer_id,
+        order_id,
+        known_us,
+        min(happened_us) as happened_us,
+        count(*) as lines,
+        sum(coalesce(amount_e4, 0)) as gross_e4,
+        sum(cast(round(coalesce(quantity, 0) * 1000) as bigint)) as units_e3
+    from cleaned
+    where kind in ('sale', 'charge')
+    group by customer_id, order_id, known_us
+),
+
+purchase_events as (
+    select
+        purchases.customer_id,
+        purchases.order_id,
+        purchases.happened_us,
+        purchases.known_us,
+        purchases.lines,
+        purchases.gross_e4,
+        purchases.units_e3,
+        0 as cancelled_e4,
+        0 as returned_e4,
+        0 as return_lines,
+        coalesce(product_events.product_lines, 0) as product_lines,
+        coalesce(product_events.new_products, 0) as new_products,
+        coalesce(product_events.n_ln_n_e9, 0) as n_ln_n_e9,
+        coalesce(product_events.price_e4, 0) as price_e4,
+        coalesce(product_events.priced_lines, 0) as priced_lines,
+        coalesce(product_events.low_price_lines, 0) as low_price_lines
+    from purchases
+    left join product_events
+        on
+            purchases.customer_id = product_events.customer_id
+            and purchases.order_id = product_events.order_id
+            and purchases.known_us = product_events.known_us
+),
+
+cancellation_events as (
+    select
+        customer_id,
+        cancels_order_id as order_id,
+        min(cancels_us) as happened_us,
+        known_us,
+        0 as lines,
+        0 as gross_e4,
+        0 as units_e3,
+        sum(-amount_e4) as cancelled_e4,
+        sum(-amount_e4) as returned_e4,
+        count(*) as return_lines,
+        0 as product_lines,
+        0 as new_products,
+        0 as n_ln_n_e9,
+        0 as price_e4,
+        0 as priced_lines,
+        0 as low_price_lines
+    from cleaned
+    where kind = 'return' and cancels_order_id is not null
+    group by customer_id, cancels_order_id, known_us
+),
+
+-- Returns without a sale (it lies before the data, or was never billed) reduce no order: they are only counted.
+unlinked_return_events as (
+    select
+        customer_id,
+        order_id,
+        min(happened_us) as happened_us,
+        known_us,
+        0 as lines,
+        0 as gross_e4,
+        0 as units_e3,
+        0 as cancelled_e4,
+        sum(-amount_e4) as returned_e4,
+        count(*) as return_lines,
+        0 as product_lines,
+        0 as new_products,
+        0 as n_ln_n_e9,
+        0 as price_e4,
+        0 as priced_lines,
+        0 as low_price_lines
+    from cleaned
+    where kind = 'return' and cancels_order_id is null
+    group by customer_id, order_id, known_us
+),
+
+events as (
+    select * from purchase_events
+    union all
+    select * from cancellation_events
+    union all
+    select * from unlinked_return_events
+)
+
+select
+    customer_id,
+    order_id,
+    happened_us,
+    known_us,
+    lines,
+    gross_e4,
+    units_e3,
+    cancelled_e4,
+    returned_e4,
+    return_lines,
+    product_lines,
+    new_products,
+    n_ln_n_e9,
+    price_e4,
+    priced_lines,
+    low_price_lines
+from events
+order by customer_id, known_us, order_id, happened_us, lines, gross_e4, returned_e4

@@ -1,0 +1,72 @@
+//! The one error type of this crate: variants by what the caller can do about them.
+
+use std::path::{Path, PathBuf};
+
+use datafusion::error::DataFusionError;
+
+/// Why a table could not be read, computed or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A source file that cannot be read as it is: the user mends the file or says how to read it.
+    #[error("{file}{}: {problem}", .place.as_ref().map(|p| format!(", {p}")).unwrap_or_default())]
+    Read {
+        /// The file's name.
+        file: String,
+        /// Row and column, where known.
+        place: Option<String>,
+        /// What is wrong, as a sentence.
+        problem: String,
+        /// What to do about it.
+        cure: String,
+    },
+    /// The file system refused.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The path that was touched.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// The engine refused or failed.
+    #[error("the query engine failed in {what}: {source}")]
+    Engine {
+        /// What was being computed.
+        what: String,
+        /// The engine's answer.
+        source: Box<DataFusionError>,
+    },
+    /// A table does not have the column or the type that its reader was promised.
+    #[error("table {table}: {problem}")]
+    Contract {
+        /// The table.
+        table: String,
+        /// How it breaks its contract.
+        problem: String,
+    },
+}
+
+/// The result of a computation of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Wraps an engine error with what was being computed.
+    pub fn engine(what: impl Into<String>) -> impl FnOnce(DataFusionError) -> Self {
+        let what = what.into();
+        move |source| Self::Engine { what, source: Box::new(source) }
+    }
+
+    /// Wraps a file-system error with the path that was touched.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// What to do about it, where the error knows.
+    #[must_use]
+    pub fn cure(&self) -> Option<&str> {
+        match self {
+            Self::Read { cure, .. } => Some(cure),
+            Self::Io { .. } | Self::Engine { .. } | Self::Contract { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,479 @@
+//! Which header is which column: the canonical columns, the names they go by, and the mapping of a file's headers.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+use crate::error::{Error, Result};
+
+/// How many canonical columns come from a source (`source` and `line_no` are added by the reader).
+pub(crate) const COLUMNS: usize = 15;
+
+/// How the values of a column are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Text that identifies something: trimmed, never computed with.
+    Id,
+    /// Text that describes something.
+    Text,
+    /// A number.
+    Number,
+    /// An instant.
+    Instant,
+}
+
+/// A canonical column and the folded names it goes by.
+pub(crate) struct Canonical {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    names: &'static [&'static str],
+}
+
+pub(crate) const CUSTOMER_ID: usize = 0;
+pub(crate) const QUANTITY: usize = 4;
+pub(crate) const UNIT_PRICE: usize = 5;
+pub(crate) const AMOUNT: usize = 6;
+pub(crate) const ORDERED_AT: usize = 7;
+pub(crate) const DISCOUNT: usize = 11;
+
+/// The canonical columns in the order of the table.
+pub(crate) const CANONICAL: [Canonical; COLUMNS] = [
+    Canonical {
+        name: "customer_id",
+        kind: Kind::Id,
+        names: &[
+            "customerid",
+            "customer",
+            "customerno",
+            "customernumber",
+            "customercode",
+            "customerref",
+            "custid",
+            "custno",
+            "clientid",
+            "client",
+            "clientno",
+            "userid",
+            "user",
+            "memberid",
+            "member",
+            "buyerid",
+            "shopperid",
+            "accountid",
+        ],
+    },
+    Canonical {
+        name: "order_id",
+        kind: Kind::Id,
+        names: &[
+            "orderid",
+            "order",
+            "orderno",
+            "ordernumber",
+            "invoice",
+            "invoiceno",
+            "invoiceid",
+            "invoicenumber",
+            "basket",
+            "basketid",
+            "transactionid",
+            "transactionno",
+            "receipt",
+            "receiptid",
+            "receiptno",
+        ],
+    },
+    Canonical {
+        name: "sku",
+        kind: Kind::Id,
+        names: &[
+            "sku",
+            "stockcode",
+            "product",
+            "productid",
+            "productcode",
+            "item",
+            "itemid",
+            "itemcode",
+            "article",
+            "articleid",
+            "articleno",
+        ],
+    },
+    Canonical {
+        name: "description",
+        kind: Kind::Text,
+        names: &["description", "productdescription", "productname", "itemdescription", "itemname"],
+    },
+    Canonical { name: "quantity", kind: Kind::Number, names: &["quantity", "qty", "units", "unitssold", "itemcount"] },
+    Canonical {
+        name: "unit_price",
+        kind: Kind::Number,
+        names: &["unitprice", "price", "priceperunit", "itemprice", "productprice"],
+    },
+    Canonical {
+        name: "amount",
+        kind: Kind::Number,
+        names: &[
+            "amount",
+            "spend",
+            "total",
+            "totalamount",
+            "totalprice",
+            "linetotal",
+            "lineamount",
+            "revenue",
+            "sales",
+            "salesamount",
+            "orderamount",
+            "ordertotal",
+            "ordervalue",
+            "dollarvalue",
+            "amountspent",
+        ],
+    },
+    Canonical {
+        name: "ordered_at",
+        kind: Kind::Instant,
+        names: &[
+            "orderedat",
+            "orderdate",
+            "orderdatetime",
+            "ordertime",
+            "date",
+            "datetime",
+            "timestamp",
+            "invoicedate",
+            "invoicedatetime",
+            "purchasedate",
+            "purchasedat",
+            "transactiondate",
+            "transactiontime",
+            "createdat",
+            "saledate",
+            "dateoforder",
+            "orderpurchasetimestamp",
+        ],
+    },
+    Canonical {
+        name: "recorded_at",
+        kind: Kind::Instant,
+        names: &["recordedat", "ingestedat", "loadedat", "arrivedat", "receivedat"],
+    },
+    Canonical { name: "country", kind: Kind::Text, names: &["country", "region", "countrycode", "countryname"] },
+    Canonical { name: "currency", kind: Kind::Text, names: &["currency", "currencycode"] },
+    Canonical { name: "discount", kind: Kind::Number, names: &["discount", "discountamount"] },
+    Canonical { name: "category", kind: Kind::Text, names: &["category", "productcategory", "department"] },
+    Canonical { name: "channel", kind: Kind::Text, names: &["channel", "saleschannel", "orderchannel"] },
+    Canonical { name: "store", kind: Kind::Text, names: &["store", "storeid", "shop", "shopid", "branch"] },
+];
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let mut fields: Vec<Field> = CANONICAL
+        .iter()
+        .enumerate()
+        .map(|(index, column)| {
+            let kind = match column.kind {
+                Kind::Id | Kind::Text => DataType::Utf8,
+                Kind::Number => DataType::Float64,
+                Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
+            };
+            Field::new(column.name, kind, index != ORDERED_AT)
+        })
+        .collect();
+    fields.push(Field::new("source", DataType::Utf8, false));
+    fields.push(Field::new("line_no", DataType::Int64, false));
+    Arc::new(Schema::new(fields))
+});
+
+/// The canonical table `transactions`: the same for every source, whatever columns the source has.
+///
+/// `customer_id, order_id, sku, description` (text), `quantity, unit_price, amount` (Float64), `ordered_at` (naive
+/// microseconds, never null), `recorded_at`, `country, currency` (text), `discount` (Float64), `category, channel,
+/// store` (text), `source` (text, never null) and `line_no` (Int64, never null).
+#[must_use]
+pub fn transactions_schema() -> SchemaRef {
+    Arc::clone(&SCHEMA)
+}
+
+/// Which header serves which canonical column.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Mapping {
+    /// Header index per canonical column.
+    pub(crate) header: [Option<usize>; COLUMNS],
+}
+
+impl Mapping {
+    /// Mapped columns as (canonical index, header index), in the order of the table.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.header.iter().enumerate().filter_map(|(canonical, header)| header.map(|h| (canonical, h)))
+    }
+
+    pub(crate) fn has(&self, canonical: usize) -> bool {
+        self.header[canonical].is_some()
+    }
+
+    /// Customer and date alone: nothing to value an order with.
+    pub(crate) fn counts_only(&self) -> bool {
+        !(self.has(AMOUNT) || self.has(QUANTITY) && self.has(UNIT_PRICE))
+    }
+}
+
+/// A header as it is compared: lower case, letters and digits only.
+pub(crate) fn fold(header: &str) -> String {
+    header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// How many canonical columns a row of headers would serve: what tells a header row from a title or from data.
+pub(crate) fn recognised(headers: &[String], wanted: &BTreeMap<String, String>) -> usize {
+    let folded: Vec<String> = headers.iter().map(|h| fold(h)).collect();
+    CANONICAL
+        .iter()
+        .filter(|column| match wanted.get(column.name) {
+            Some(header) => !header.is_empty() && folded.contains(&fold(header)),
+            None => folded.iter().any(|h| column.names.contains(&h.as_str())),
+        })
+        .count()
+}
+
+/// Finds the canonical columns among a table's headers.
+///
+/// `wanted` names headers per canonical column; an empty name leaves the canonical column out.
+/// Errors name the file, the headers found, the nearest candidates and the setting that settles it.
+pub(crate) fn map(file: &str, headers: &[String], wanted: &BTreeMap<String, String>) -> Result<Mapping> {
+    let refuse = |problem: String, cure: String| Error::Read { file: file.to_owned(), place: None, problem, cure };
+    let folded: Vec<String> = headers.iter().map(|h| fold(h)).collect();
+    duplicates(headers).map_or(Ok(()), |(header, first, second)| {
+        Err(refuse(
+            format!("the header '{header}' stands twice, in columns {first} and {second}"),
+            "rename one of the two columns: which one is meant cannot be told".to_owned(),
+        ))
+    })?;
+    let mut mapping = Mapping::default();
+    let mut taken = vec![false; headers.len()];
+    for (canonical, header) in wanted {
+        let Some(index) = CANONICAL.iter().position(|column| column.name == canonical) else {
+            let names: Vec<&str> = CANONICAL.iter().map(|column| column.name).collect();
+            return Err(refuse(
+                format!("[data.columns] names '{canonical}', which is not a column of tenure"),
+                format!("use one of {}", names.join(", ")),
+            ));
+        };
+        if header.is_empty() {
+            continue;
+        }
+        let found = headers
+            .iter()
+            .position(|h| h == header)
+            .or_else(|| folded.iter().position(|h| *h == fold(header) && !h.is_empty()));
+        let Some(found) = found else {
+            return Err(refuse(
+                format!("[data.columns] {canonical} = \"{header}\", but the headers are {}", listed(headers)),
+                format!("name one of the headers found{}", hint(&nearest(headers, &[&fold(header)]))),
+            ));
+        };
+        mapping.header[index] = Some(found);
+        taken[found] = true;
+    }
+    for (index, column) in CANONICAL.iter().enumerate() {
+        if wanted.contains_key(column.name) {
+            continue;
+        }
+        let mut found = folded
+            .iter()
+            .enumerate()
+            .filter(|(at, header)| !taken[*at] && column.names.contains(&header.as_str()))
+            .map(|(at, _)| at);
+        mapping.header[index] = found.next();
+        if let (Some(first), Some(second)) = (mapping.header[index], found.next()) {
+            return Err(refuse(
+                format!("two headers could be {}: '{}' and '{}'", column.name, headers[first], headers[second]),
+                setting(column.name, &headers[first]),
+            ));
+        }
+    }
+    for index in [CUSTOMER_ID, ORDERED_AT] {
+        if mapping.header[index].is_none() {
+            return Err(missing(file, headers, &CANONICAL[index]));
+        }
+    }
+    if mapping.has(UNIT_PRICE) && !mapping.has(QUANTITY) && !mapping.has(AMOUNT) {
+        let header = mapping.header[UNIT_PRICE].map_or("", |at| headers[at].as_str());
+        return Err(refuse(
+            format!("there is a price ('{header}') but no quantity, so what an order is worth cannot be told"),
+            format!(
+                "if '{header}' is what was paid, {}; else name the quantity the same way",
+                setting("amount", header)
+            ),
+        ));
+    }
+    Ok(mapping)
+}
+
+fn setting(canonical: &str, header: &str) -> String {
+    format!("say which in tenure.toml: [data.columns] {canonical} = \"{header}\"")
+}
+
+fn missing(file: &str, headers: &[String], column: &Canonical) -> Error {
+    let near = nearest(headers, column.names);
+    let example = near.first().map_or("its header", |h| h.as_str());
+    Error::Read {
+        file: file.to_owned(),
+        place: None,
+        problem: format!("no column is {}; the headers found are {}{}", column.name, listed(headers), hint(&near)),
+        cure: setting(column.name, example),
+    }
+}
+
+fn hint(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    let near: Vec<String> = near.iter().map(|h| format!("'{h}'")).collect();
+    format!(" (nearest: {})", near.join(", "))
+}
+
+/// Headers as an error lists them: the first twenty, in quotes.
+pub(crate) fn listed(headers: &[String]) -> String {
+    const SHOWN: usize = 20;
+    if headers.is_empty() {
+        return "none".to_owned();
+    }
+    let shown: Vec<String> =
+        headers.iter().take(SHOWN).map(|h| format!("'{}'", h.chars().take(60).collect::<String>())).collect();
+    let more = headers.len().saturating_sub(SHOWN);
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
+}
+
+fn duplicates(headers: &[String]) -> Option<(&str, usize, usize)> {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (index, header) in headers.iter().enumerate().filter(|(_, h)| !h.is_empty()) {
+        if let Some(first) = seen.insert(header, index) {
+            return Some((header, first + 1, index + 1));
+        }
+    }
+    None
+}
+
+/// Up to three headers that resemble one of the names, best first.
+fn nearest(headers: &[String], names: &[&str]) -> Vec<String> {
+    let mut scored: Vec<(usize, &String)> = headers
+        .iter()
+        .take(2_000)
+        .filter_map(|header| {
+            let folded = fold(header);
+            let best = names.iter().filter_map(|name| likeness(&folded, name)).min()?;
+            Some((best, header))
+        })
+        .collect();
+    scored.sort();
+    scored.into_iter().take(3).map(|(_, header)| header.clone()).collect()
+}
+
+/// Edits between two folded names, none when more than a third of the letters differ; a name inside the other counts
+/// as near.
+fn likeness(header: &str, name: &str) -> Option<usize> {
+    let (a, b): (Vec<char>, Vec<char>) = (header.chars().take(60).collect(), name.chars().collect());
+    if a.len() < 3 || b.len() < 3 {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.iter().enumerate() {
+            let next = (diagonal + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            diagonal = std::mem::replace(&mut row[j + 1], next);
+        }
+    }
+    let edits = row[b.len()];
+    let longest = a.len().max(b.len());
+    if edits * 3 <= longest {
+        Some(edits)
+    } else if header.contains(name) || name.contains(header) {
+        Some(longest)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn headers(names: &[&str]) -> Vec<String> {
+        names.iter().map(|n| (*n).to_owned()).collect()
+    }
+
+    fn wanted(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect()
+    }
+
+    fn refusal(names: &[&str], pairs: &[(&str, &str)]) -> String {
+        let error = map("a.csv", &headers(names), &wanted(pairs)).unwrap_err();
+        format!("{error} | {}", error.cure().unwrap())
+    }
+
+    #[test]
+    fn both_spellings_of_online_retail_are_known() {
+        for names in [
+            ["Invoice", "StockCode", "Description", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"],
+            ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"],
+        ] {
+            let mapping = map("a.csv", &headers(&names), &BTreeMap::new()).unwrap();
+            let pairs: Vec<(usize, usize)> = mapping.pairs().collect();
+            assert_eq!(pairs, [(0, 6), (1, 0), (2, 1), (3, 2), (4, 3), (5, 5), (7, 4), (9, 7)]);
+            assert!(!mapping.counts_only());
+        }
+    }
+
+    #[test]
+    fn case_space_and_underscore_do_not_matter() {
+        let mapping = map("a.csv", &headers(&["CUSTOMER_id", "order date", "Total Amount"]), &BTreeMap::new()).unwrap();
+        assert_eq!(mapping.pairs().collect::<Vec<_>>(), [(0, 0), (6, 2), (7, 1)]);
+    }
+
+    #[test]
+    fn a_missing_column_is_named_with_headers_nearest_and_cure() {
+        let text = refusal(&["Custmer ID", "date", "spend"], &[]);
+        assert_eq!(
+            text,
+            "a.csv: no column is customer_id; the headers found are 'Custmer ID', 'date', 'spend' (nearest: 'Custmer \
+             ID') | say which in tenure.toml: [data.columns] customer_id = \"Custmer ID\""
+        );
+    }
+
+    #[test]
+    fn two_headers_for_one_column_are_both_named() {
+        let text = refusal(&["customer", "client", "date", "spend"], &[]);
+        assert!(text.contains("two headers could be customer_id: 'customer' and 'client'"), "{text}");
+        let settled =
+            map("a.csv", &headers(&["customer", "client", "date", "spend"]), &wanted(&[("customer_id", "client")]));
+        assert_eq!(settled.unwrap().header[CUSTOMER_ID], Some(1));
+    }
+
+    #[test]
+    fn duplicate_headers_unknown_columns_and_unknown_headers_are_refused() {
+        assert!(refusal(&["customer", "date", "date"], &[]).contains("'date' stands twice, in columns 2 and 3"));
+        assert!(refusal(&["customer", "date"], &[("customer", "x")]).contains("not a column of tenure"));
+        let text = refusal(&["kunde", "date"], &[("customer_id", "kunden")]);
+        assert!(text.contains("customer_id = \"kunden\"") && text.contains("nearest: 'kunde'"), "{text}");
+    }
+
+    #[test]
+    fn a_price_without_a_quantity_is_not_guessed() {
+        let text = refusal(&["customer", "date", "price"], &[]);
+        assert!(text.contains("[data.columns] amount = \"price\""), "{text}");
+        let amount = map("a.csv", &headers(&["customer", "date", "price"]), &wanted(&[("amount", "price")])).unwrap();
+        assert_eq!((amount.header[AMOUNT], amount.header[UNIT_PRICE]), (Some(2), None));
+    }
+
+    #[test]
+    fn an_empty_name_leaves_a_column_out_and_a_date_log_is_counts_only() {
+        let names = headers(&["customer", "date", "amount"]);
+        let mapping = map("a.csv", &names, &wanted(&[("amount", "")])).unwrap();
+        assert!(mapping.counts_only());
+    }
+}
