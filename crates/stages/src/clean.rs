@@ -12,6 +12,7 @@ use tenure_math::outlier::{self, IqrBounds, LogHistogram};
 use tenure_math::rng;
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
+use tenure_tables::sequence::Sequence;
 use tenure_tables::store::{self, Column, SplitWriter};
 
 use crate::artifact::{self, RunFolder};
@@ -93,7 +94,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         ("drop_outliers", Value::Bool(config.clean.outliers == Outliers::Drop)),
         ("cap_outliers", Value::Bool(config.clean.outliers == Outliers::Cap)),
     ];
+    let mut sequence = Sequence::new(drop_duplicates);
     engine.stream(query::CLEANED.sql, &params, &mut |batch| {
+        let batch = sequence.walk(&batch)?;
         let writer = match &mut writer {
             Some(writer) => writer,
             None => writer.insert(SplitWriter::create(

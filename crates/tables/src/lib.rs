@@ -8,6 +8,7 @@ pub mod error;
 pub mod frame;
 pub mod query;
 pub mod read;
+pub mod sequence;
 pub mod store;
 
 pub use error::{Error, Result};

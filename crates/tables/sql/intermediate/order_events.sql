@@ -19,8 +19,7 @@ cleaned as (
         kind,
         cancels_order_id,
         cast(cancels_ordered_at as bigint) as cancels_us,
-        source,
-        line_no
+        nth_of_product as nth
     from cleaned
 ),
 
@@ -43,12 +42,9 @@ product_lines as (
         cleaned.happened_us,
         cleaned.unit_price,
         month_prices.price as month_price,
-        row_number() over (
-            partition by cleaned.customer_id, cleaned.sku
-            order by cleaned.known_us, cleaned.order_id, cleaned.source, cleaned.line_no
-        ) as nth
-    from cleaned
-    left join month_prices on cleaned.month = month_prices.month
+        cleaned.nth
+    from month_prices
+    right join cleaned on month_prices.month = cleaned.month
     where cleaned.kind = 'sale' and cleaned.sku is not null
 ),
 

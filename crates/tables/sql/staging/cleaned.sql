@@ -1,4 +1,6 @@
--- Every line of the source, classified: kept (reason is null) or set aside with stage and reason.
+-- Every line of the source, classified: kept (reason is null) or set aside with stage and reason; duplicates are
+-- told afterwards, while the sorted lines are written. Small tables stand on the left of a join: the engine holds the
+-- left side and streams the right.
 with
 
 transactions as (
@@ -130,75 +132,62 @@ links as (
     where returned_so_far <= sale_quantity
 ),
 
-numbered as (
-    select
-        *,
-        row_number() over (
-            partition by customer_id, ordered_at, order_id, sku, quantity, unit_price, amount
-            order by source, line_no
-        ) as occurrence
-    from classified
-),
-
 lines as (
     select
-        numbered.customer_id,
-        numbered.order_id,
-        numbered.sku,
-        numbered.description,
-        numbered.quantity,
-        numbered.unit_price,
+        classified.customer_id,
+        classified.order_id,
+        classified.sku,
+        classified.description,
+        classified.quantity,
+        classified.unit_price,
         case
-            when $cap_outliers and numbered.kind = 'sale'
+            when $cap_outliers and classified.kind = 'sale'
                 then
                     least(
-                        greatest(numbered.amount, coalesce(outlier_bounds.amount_lower, numbered.amount)),
-                        coalesce(outlier_bounds.amount_upper, numbered.amount)
+                        greatest(classified.amount, coalesce(outlier_bounds.amount_lower, classified.amount)),
+                        coalesce(outlier_bounds.amount_upper, classified.amount)
                     )
-            else numbered.amount
+            else classified.amount
         end as amount,
-        numbered.ordered_at,
-        numbered.recorded_at,
-        numbered.country,
-        numbered.currency,
-        numbered.discount,
-        numbered.category,
-        numbered.channel,
-        numbered.store,
-        numbered.kind,
+        classified.ordered_at,
+        classified.recorded_at,
+        classified.country,
+        classified.currency,
+        classified.discount,
+        classified.category,
+        classified.channel,
+        classified.store,
+        classified.kind,
         links.sale_order_id as cancels_order_id,
         links.sale_ordered_at as cancels_ordered_at,
         coalesce(
-            numbered.kind = 'sale'
-            and (numbered.amount > outlier_bounds.amount_upper or numbered.amount < outlier_bounds.amount_lower),
+            classified.kind = 'sale'
+            and (classified.amount > outlier_bounds.amount_upper or classified.amount < outlier_bounds.amount_lower),
             false
         ) as is_outlier,
-        numbered.source,
-        numbered.line_no,
+        classified.source,
+        classified.line_no,
         case
-            when numbered.ordered_at >= $as_of then 1
-            when numbered.customer_id is null then 2
-            when numbered.occurrence > 1 and $drop_duplicates then 3
+            when classified.ordered_at >= $as_of then 1
+            when classified.customer_id is null then 2
             when
-                $drop_outliers and numbered.kind = 'sale'
-                and (numbered.amount > outlier_bounds.amount_upper or numbered.amount < outlier_bounds.amount_lower)
+                $drop_outliers and classified.kind = 'sale'
+                and (classified.amount > outlier_bounds.amount_upper or classified.amount < outlier_bounds.amount_lower)
                 then 5
         end as stage,
         case
-            when numbered.ordered_at >= $as_of then 'after_as_of'
-            when numbered.customer_id is null then 'no_customer'
-            when numbered.occurrence > 1 and $drop_duplicates then 'duplicate'
+            when classified.ordered_at >= $as_of then 'after_as_of'
+            when classified.customer_id is null then 'no_customer'
             when
-                $drop_outliers and numbered.kind = 'sale'
-                and (numbered.amount > outlier_bounds.amount_upper or numbered.amount < outlier_bounds.amount_lower)
+                $drop_outliers and classified.kind = 'sale'
+                and (classified.amount > outlier_bounds.amount_upper or classified.amount < outlier_bounds.amount_lower)
                 then 'outlier'
         end as reason,
         cast(null as varchar) as record
-    from numbered
-    left join links
-        on numbered.source = links.return_source and numbered.line_no = links.return_line_no
-    left join outlier_bounds
-        on date_trunc('month', numbered.ordered_at) = outlier_bounds.month
+    from outlier_bounds
+    right join (links right join classified
+        on links.return_source = classified.source and links.return_line_no = classified.line_no)
+        on outlier_bounds.month = date_trunc('month', classified.ordered_at)
 ),
 
 unparsed_lines as (
@@ -262,4 +251,4 @@ select
     reason,
     record
 from accounted
-order by customer_id, ordered_at, order_id, sku, quantity, unit_price, amount, source, line_no
+order by customer_id, greatest(ordered_at, coalesce(recorded_at, ordered_at)), source, line_no
