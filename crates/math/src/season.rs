@@ -95,12 +95,8 @@ mod tests {
     #[test]
     fn units_do_not_matter_and_an_empty_year_is_refused() {
         let around = Around { recent: 3., recent_last_year: 2., window_last_year: 5., closed: vec![(7., 6.)] };
-        let scaled = Around {
-            recent: 300.,
-            recent_last_year: 200.,
-            window_last_year: 500.,
-            closed: vec![(700., 600.)],
-        };
+        let scaled =
+            Around { recent: 300., recent_last_year: 200., window_last_year: 500., closed: vec![(700., 600.)] };
         assert!((forecast(&scaled).unwrap() - 100. * forecast(&around).unwrap()).abs() < 1e-9);
         assert!(forecast(&Around { recent_last_year: 0., ..around }).is_err());
     }

@@ -232,7 +232,9 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
             "value_if_retained",
             format!("a kept customer spends what customers like it spend in {days} days when they do buy"),
         ),
-        ValueReading::Monetary90d => ("monetary_90d", "a kept customer is worth the spend of its last 90 days".to_owned()),
+        ValueReading::Monetary90d => {
+            ("monetary_90d", "a kept customer is worth the spend of its last 90 days".to_owned())
+        }
     };
     assumptions.push(sentence);
     let value = frame.f64s(column)?;
@@ -351,9 +353,7 @@ fn facts(
         greedy_net: greedy.net,
         top_value_net: ranked(problem, |i| people.value[i]),
         top_risk_net: ranked(problem, |i| people.p_churn[i]),
-        random_net: ranked(problem, |i| {
-            rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()
-        }),
+        random_net: ranked(problem, |i| rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()),
         holdout: 0,
         customers: people.ids.len() as u64,
         curve: Vec::new(),
@@ -424,7 +424,10 @@ fn check_arithmetic(
     } else if facts.gain > most + 1e-9 * scale {
         Some(format!("it keeps {} of at most {most}", facts.gain))
     } else if (facts.spend - plan.spend).abs() > 1e-6 * scale || (facts.net - plan.net).abs() > 1e-6 * scale {
-        Some(format!("its tiers sum to {} and {}, the plan says {} and {}", facts.spend, facts.net, plan.spend, plan.net))
+        Some(format!(
+            "its tiers sum to {} and {}, the plan says {} and {}",
+            facts.spend, facts.net, plan.spend, plan.net
+        ))
     } else if facts.net > facts.bound + 1e-6 * scale {
         Some(format!("its net {} exceeds the bound {}", facts.net, facts.bound))
     } else if facts.tiers.iter().map(|t| t.customers).sum::<u64>() != people.ids.len() as u64 {

@@ -121,8 +121,7 @@ impl Manifest {
             out: out.to_path_buf(),
             stage: stage.name(),
         })?;
-        T::deserialize(value)
-            .map_err(|e| Error::Corrupt { artefact: MANIFEST.to_owned(), problem: e.to_string() })
+        T::deserialize(value).map_err(|e| Error::Corrupt { artefact: MANIFEST.to_owned(), problem: e.to_string() })
     }
 }
 
@@ -134,6 +133,8 @@ pub struct RunFolder {
     /// The manifest as it stands, changed by the stages and written by [`RunFolder::publish`].
     pub manifest: Manifest,
     timings: BTreeMap<String, f64>,
+    /// Artefacts of the run that was there.
+    previous: Vec<String>,
 }
 
 impl RunFolder {
@@ -143,12 +144,13 @@ impl RunFolder {
     /// [`Error::Io`] when the folder cannot be made or written, [`Error::Corrupt`] when its manifest cannot be read.
     pub fn open(out: &Path) -> Result<Self> {
         fs::create_dir_all(out).map_err(Error::io(out))?;
-        let staging =
-            tempfile::Builder::new().prefix(".tenure-").tempdir_in(out).map_err(Error::io(out))?;
+        let staging = tempfile::Builder::new().prefix(".tenure-").tempdir_in(out).map_err(Error::io(out))?;
+        let manifest: Manifest = read_json(&out.join(MANIFEST))?.unwrap_or_default();
         Ok(Self {
             out: out.to_path_buf(),
             staging,
-            manifest: read_json(&out.join(MANIFEST))?.unwrap_or_default(),
+            previous: manifest.artefacts.iter().map(|fact| fact.name.clone()).collect(),
+            manifest,
             timings: read_json(&out.join(TIMINGS))?.unwrap_or_default(),
         })
     }
@@ -276,11 +278,15 @@ impl RunFolder {
         self.write_json(TIMINGS, &self.timings)?;
         let mut files = Vec::new();
         collect_files(self.staging.path(), &mut files)?;
-        let relative = |path: &Path, root: &Path| {
-            path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/")
-        };
-        let staged: Vec<(PathBuf, String)> =
-            files.into_iter().map(|f| { let name = relative(&f, self.staging.path()); (f, name) }).collect();
+        let relative =
+            |path: &Path, root: &Path| path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
+        let staged: Vec<(PathBuf, String)> = files
+            .into_iter()
+            .map(|f| {
+                let name = relative(&f, self.staging.path());
+                (f, name)
+            })
+            .collect();
         let folders: Vec<&str> = [FEATURES, LABELS, FIGURES]
             .into_iter()
             .filter(|f| staged.iter().any(|(_, name)| name.starts_with(&format!("{f}/"))))
@@ -313,6 +319,13 @@ impl RunFolder {
         self.write_json(MANIFEST, &self.manifest)?;
         let target = self.out.join(MANIFEST);
         fs::rename(self.staging.path().join(MANIFEST), &target).map_err(Error::io(&target))?;
+        // What the old manifest named and the new one does not would be taken for part of this run.
+        for stale in self.previous.iter().filter(|name| self.manifest.artefacts.iter().all(|a| a.name != **name)) {
+            match fs::remove_file(self.out.join(stale)) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.out.join(stale))(e)),
+                _ => {}
+            }
+        }
         Ok(self.manifest)
     }
 }

@@ -1,7 +1,7 @@
 //! Churn: features and labels to the probability that a customer buys nothing in the coming window.
 //!
-//! The recipe: gradient boosting and a penalised logistic regression on all closed windows, older ones counting less;
-//! a model is chosen and its slope and level calibrated on a later window (Platt); the level is then drawn towards
+//! The recipe: gradient boosting and a penalised logistic regression on all closed windows, older ones counting less,
+//! pooled by their log-odds; slope and level are calibrated on a later window (Platt); the level is then drawn towards
 //! what the same season of last year says, where the data hold it. The evaluation runs the recipe on windows that are
 //! disjoint in time and touches the test window once; the deployed model is the same recipe on all closed windows.
 
@@ -17,17 +17,17 @@ use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::{ChurnModel, Config, Population};
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
 use crate::summary::{ChurnQuality, ChurnScore, Estimate, Finding, Threshold, Window};
 use crate::time::Instant;
-use crate::timeline::{Timeline, Windows};
+use crate::timeline::Windows;
 
 /// A training window loses half its weight with every so many days of age: customers and assortment change.
 const HALF_LIFE_DAYS: f64 = 180.0;
-/// Share of the seasonal forecast in the level's log-odds; the rest is the latest closed window. Chosen on windows of
-/// Online Retail II before 2011-03 (docs/methods/churn.md).
+/// Share of the seasonal forecast in the level's log-odds; the rest is the latest closed window. Chosen on Online
+/// Retail II with its outcomes in sight (docs/methods/churn.md).
 const SEASON_SHARE: f64 = 2.0 / 3.0;
 /// Folds of customers where calibration has to share its windows with training.
 const FOLDS: u64 = 5;
@@ -88,7 +88,7 @@ pub struct Model {
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.churn.horizon_days);
     let snapshots = timeline.snapshots(&config.snapshots);
@@ -124,33 +124,40 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder)
         run.record(Stage::Churn, &facts, warnings)?;
         return Ok("no model: the history is too short".to_owned());
     };
-    let room = Room { ctx, config, engine, run, panel: &panel, timeline, snapshots: &snapshots };
+    let room = Room { config, run, panel: &panel };
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
         .filter(|w| learnable(&panel, &panel.rows(&w.train)) && learnable(&panel, &panel.rows(&tests(w))));
+    let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
+    let seasonal = season(timeline.as_of)?;
+    let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
     let penalty = room.penalty(evaluation.as_ref().map_or(&deployment.train, |w| &w.train))?;
-    let (quality, quality_active) = match &evaluation {
-        Some(windows) => room.evaluate(windows, penalty)?,
-        None => {
-            let reason = format!("the history holds no two disjoint windows of {horizon} days");
-            warnings.push(format!("the churn model is not evaluated: {reason}"));
-            (Finding::Missing(reason.clone()), Finding::Missing(reason))
-        }
-    };
-
-    let calibrated = room.calibrate(&deployment, penalty)?;
     let all = panel.rows(&deployment.snapshots());
-    let refitted = if deployment.calibrate.is_some() { room.fit(&all, penalty)? } else { calibrated.learners };
-    let seasonal = room.season(timeline.as_of, horizon)?;
+    // Three fits that know nothing of each other.
+    let (judged, (calibrated, refitted)) = rayon::join(
+        || evaluation.as_ref().map(|windows| room.evaluate(windows, penalty, seasonal_test.as_ref())).transpose(),
+        || {
+            rayon::join(
+                || room.calibrate(&deployment, penalty),
+                || deployment.calibrate.map(|_| room.fit(&all, penalty)).transpose(),
+            )
+        },
+    );
+    let (quality, quality_active) = judged?.unwrap_or_else(|| {
+        let reason = format!("the history holds no two disjoint windows of {horizon} days");
+        warnings.push(format!("the churn model is not evaluated: {reason}"));
+        (Finding::Missing(reason.clone()), Finding::Missing(reason))
+    });
+    let calibrated = calibrated?;
+    let refitted = refitted?.unwrap_or(calibrated.learners);
     let scores = refitted.candidates(&panel, &now)?.swap_remove(calibrated.champion);
     let (calibration, season_rate) = room.level(&scores, calibrated.platt, seasonal.as_ref())?;
     let p_churn: Vec<f64> = scores.iter().map(|&s| calibration.apply(s)).collect();
 
     let threshold = calibrated.threshold.threshold;
     write_scores(run, &panel, &now, &p_churn.iter().map(|&p| Some(p)).collect::<Vec<_>>(), threshold)?;
-    let mut importance: Vec<(String, f64)> =
-        panel.names.iter().cloned().zip(refitted.boosting.importance()).collect();
+    let mut importance: Vec<(String, f64)> = panel.names.iter().cloned().zip(refitted.boosting.importance()).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let model = Model {
         features: panel.names.clone(),
@@ -216,14 +223,10 @@ impl Learners {
     /// Uncalibrated probabilities of the rows, one vector a candidate, in the order of [`CANDIDATES`].
     fn candidates(&self, panel: &Panel, rows: &[usize]) -> Result<Vec<Vec<f64>>> {
         let features = panel.features.select_rows(rows);
-        let recency = self
-            .recency
-            .predict(&panel.feature("recency_days", rows))
-            .map_err(Error::math("the recency baseline"))?;
-        let logistic = self
-            .logistic
-            .predict(&panel::signed_log(&features)?)
-            .map_err(Error::math("the logistic regression"))?;
+        let recency =
+            self.recency.predict(&panel.feature("recency_days", rows)).map_err(Error::math("the recency baseline"))?;
+        let logistic =
+            self.logistic.predict(&panel::signed_log(&features)?).map_err(Error::math("the logistic regression"))?;
         let boosting = self.boosting.predict(&features).map_err(Error::math("the boosted trees"))?;
         let pooled = pool::pool(&[&logistic, &boosting]).map_err(Error::math("the pool of models"))?;
         Ok(vec![recency, logistic, boosting, pooled])
@@ -241,13 +244,9 @@ struct Calibrated {
 
 /// What the stage works with.
 struct Room<'a> {
-    ctx: &'a Ctx<'a>,
     config: &'a Config,
-    engine: &'a Engine,
     run: &'a RunFolder,
     panel: &'a Panel,
-    timeline: Timeline,
-    snapshots: &'a [Instant],
 }
 
 impl Room<'_> {
@@ -287,7 +286,7 @@ impl Room<'_> {
             column_sample: b.column_sample,
             lambda: b.lambda,
             seed: rng::seed_of(self.config.run.seed, "churn/boosting", 0),
-            threads: self.ctx.threads,
+            threads: 0,
         };
         boost::fit(features, &target, Some(&weights), &params).map_err(Error::math("the boosted trees"))
     }
@@ -296,11 +295,8 @@ impl Room<'_> {
         let features = self.panel.features.select_rows(rows);
         let one = logistic::Params { penalties: vec![penalty], ..Default::default() };
         Ok(Learners {
-            recency: recency::Recency::fit(
-                &self.panel.feature("recency_days", rows),
-                &outcomes(self.panel, rows),
-            )
-            .map_err(Error::math("the recency baseline"))?,
+            recency: recency::Recency::fit(&self.panel.feature("recency_days", rows), &outcomes(self.panel, rows))
+                .map_err(Error::math("the recency baseline"))?,
             logistic: self.logistic(rows, &one)?,
             boosting: self.boosting(rows, &features)?,
         })
@@ -321,22 +317,20 @@ impl Room<'_> {
         };
         let churned = outcomes(self.panel, &rows);
         let mut all = Vec::new();
-        let mut losses = Vec::new();
         for scores in &candidates {
             let platt = Platt::fit(scores, &churned, None).map_err(Error::math("the calibration"))?;
-            let p: Vec<f64> = scores.iter().map(|&s| platt.apply(s)).collect();
-            losses.push(metric::log_loss(&p, &churned, None).map_err(Error::math("the log-loss"))?);
             all.push(platt);
         }
         let champion = match self.config.churn.model {
             Some(ChurnModel::Recency) => 0,
             Some(ChurnModel::Logistic) => 1,
             Some(ChurnModel::Boosting) => 2,
-            None => (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(0),
+            // The pool is never far from its best member and has been the steadiest over time (docs/methods/churn.md).
+            None => 3,
         };
         let p: Vec<f64> = candidates[champion].iter().map(|&s| all[champion].apply(s)).collect();
-        let threshold = threshold::best_f_beta(&p, &churned, self.config.churn.beta)
-            .map_err(Error::math("the threshold"))?;
+        let threshold =
+            threshold::best_f_beta(&p, &churned, self.config.churn.beta).map_err(Error::math("the threshold"))?;
         Ok(Calibrated { learners, champion, platt: all[champion], all, threshold })
     }
 
@@ -362,10 +356,6 @@ impl Room<'_> {
         Ok((order, scores))
     }
 
-    fn season(&self, snapshot: Instant, horizon: i64) -> Result<Option<Season>> {
-        panel::season(self.engine, self.run, &self.timeline, self.snapshots, snapshot, horizon)
-    }
-
     /// Draws the level towards the seasonal forecast; also gives the forecast share of leavers.
     fn level(&self, scores: &[f64], platt: Platt, season: Option<&Season>) -> Result<(Platt, Option<f64>)> {
         let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((platt, None)) };
@@ -381,6 +371,7 @@ impl Room<'_> {
         &self,
         windows: &Windows,
         penalty: f64,
+        seasonal: Option<&Season>,
     ) -> Result<(Finding<ChurnQuality>, Finding<ChurnQuality>)> {
         let Some(test) = windows.test else {
             return Err(Error::Corrupt {
@@ -390,10 +381,9 @@ impl Room<'_> {
         };
         let calibrated = self.calibrate(windows, penalty)?;
         let rows = self.panel.rows(&[test]);
-        let seasonal = self.season(test, windows.horizon_days)?;
         let mut probabilities = Vec::new();
         for (scores, platt) in calibrated.learners.candidates(self.panel, &rows)?.into_iter().zip(&calibrated.all) {
-            let (platt, _) = self.level(&scores, *platt, seasonal.as_ref())?;
+            let (platt, _) = self.level(&scores, *platt, seasonal)?;
             probabilities.push(scores.iter().map(|&s| platt.apply(s)).collect::<Vec<f64>>());
         }
         let churned = outcomes(self.panel, &rows);
@@ -473,13 +463,7 @@ impl Room<'_> {
         }))
     }
 
-    fn write_test(
-        &self,
-        rows: &[usize],
-        churned: &[bool],
-        probabilities: &[Vec<f64>],
-        champion: usize,
-    ) -> Result<()> {
+    fn write_test(&self, rows: &[usize], churned: &[bool], probabilities: &[Vec<f64>], champion: usize) -> Result<()> {
         let mut columns = vec![
             ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
             ("as_of", Column::Text(rows.iter().map(|&i| self.panel.snapshots[i].to_string()).collect())),
@@ -494,13 +478,7 @@ impl Room<'_> {
     }
 }
 
-fn write_scores(
-    run: &RunFolder,
-    panel: &Panel,
-    rows: &[usize],
-    p_churn: &[Option<f64>],
-    threshold: f64,
-) -> Result<()> {
+fn write_scores(run: &RunFolder, panel: &Panel, rows: &[usize], p_churn: &[Option<f64>], threshold: f64) -> Result<()> {
     store::write_columns(
         &run.write(artifact::CHURN_SCORES)?,
         &[

@@ -141,16 +141,15 @@ fn nothing_left(set_aside: u64) -> Error {
     Error::Input {
         problem: format!("no line has a customer and a time before as_of ({set_aside} lines were set aside)"),
         place: None,
-        cure: "check the column mapping with `tenure ingest FILE`, and --as-of against the dates in the file".to_owned(),
+        cure: "check the column mapping with `tenure ingest FILE`, and --as-of against the dates in the file"
+            .to_owned(),
     }
 }
 
 /// Where the data start and end, and the snapshot of the decision.
 fn timeline(config: &Config, engine: &Engine) -> Result<Timeline> {
-    let span = engine.select(
-        "select min(ordered_at) as first, max(ordered_at) as last, count(*) as n from transactions",
-        &[],
-    )?;
+    let span = engine
+        .select("select min(ordered_at) as first, max(ordered_at) as last, count(*) as n from transactions", &[])?;
     if span.one_i64("n")? == 0 {
         return Err(nothing_left(0));
     }
@@ -173,8 +172,7 @@ fn cancellation_prefix(config: &Config, engine: &Engine, warnings: &mut Vec<Stri
     if prefix.is_empty() {
         return Ok(prefix);
     }
-    let shape =
-        engine.select(query::ORDER_ID_SHAPE.sql, &[("cancellation_prefix", Value::Text(prefix.clone()))])?;
+    let shape = engine.select(query::ORDER_ID_SHAPE.sql, &[("cancellation_prefix", Value::Text(prefix.clone()))])?;
     let (orders, prefixed) = (shape.one_i64("orders")?, shape.one_i64("prefixed_orders")?);
     if prefixed as f64 > MAX_PREFIXED_SHARE * orders as f64 {
         warnings.push(format!(
@@ -240,11 +238,7 @@ fn write_bounds(config: &Config, engine: &Engine, run: &RunFolder, as_of: Instan
     let path = run.write("data/outlier_bounds.parquet")?;
     store::write_columns(
         &path,
-        &[
-            ("month", Column::Instant(at)),
-            ("amount_lower", Column::F64(lower)),
-            ("amount_upper", Column::F64(upper)),
-        ],
+        &[("month", Column::Instant(at)), ("amount_lower", Column::F64(lower)), ("amount_upper", Column::F64(upper))],
     )?;
     engine.register("outlier_bounds", &path)?;
     Ok(())
@@ -266,8 +260,7 @@ fn write_unusual_orders(config: &Config, engine: &Engine, run: &RunFolder) -> Re
         let price: Vec<f64> = amount.iter().zip(&units).map(|(a, u)| (a / u.max(1e-3)).ln_1p()).collect();
         let data = Matrix::from_columns(&[log(&amount), log(&units), log(&lines), price])
             .map_err(Error::math("the isolation forest's table"))?;
-        let params =
-            outlier::Params { seed: rng::seed_of(config.run.seed, "clean/forest", 0), ..Default::default() };
+        let params = outlier::Params { seed: rng::seed_of(config.run.seed, "clean/forest", 0), ..Default::default() };
         let forest = outlier::fit(&data, &params).map_err(Error::math("the isolation forest"))?;
         scores = forest.scores(&data).map_err(Error::math("the isolation forest's scores"))?;
     }
@@ -310,10 +303,8 @@ fn gather(
         .zip(aside.u64s("n")?)
         .map(|(((source, stage), reason), rows)| SetAside { source, stage, reason, rows })
         .collect();
-    let rows_in = engine.select(
-        "select (select count(*) from transactions) + (select count(*) from unparsed) as n",
-        &[],
-    )?;
+    let rows_in =
+        engine.select("select (select count(*) from transactions) + (select count(*) from unparsed) as n", &[])?;
     let rows_in = rows_in.one_i64("n")? as u64;
     let accounted = kept + set_aside.iter().map(|s| s.rows).sum::<u64>();
     if accounted != rows_in || kept + quarantined != rows_in {
@@ -331,10 +322,8 @@ fn gather(
     let names = kinds.texts("kind")?;
     let counts: BTreeMap<String, u64> = names.iter().cloned().zip(kinds.u64s("n")?).collect();
     let linked_returns: u64 = kinds.u64s("linked")?.iter().sum();
-    let customers = engine.select(
-        "select count(distinct customer_id) as n from cleaned where kind in ('sale', 'charge')",
-        &[],
-    )?;
+    let customers =
+        engine.select("select count(distinct customer_id) as n from cleaned where kind in ('sale', 'charge')", &[])?;
     Ok(Facts {
         rows_in,
         kept,

@@ -137,7 +137,9 @@ impl Error {
             Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
             Self::Tables(e) => Some(match e {
                 tenure_tables::Error::Io { source, .. } => io_hint(source).to_owned(),
-                other => other.cure().unwrap_or("this is a fault of tenure: please report it with the command").to_owned(),
+                other => {
+                    other.cure().unwrap_or("this is a fault of tenure: please report it with the command").to_owned()
+                }
             }),
             Self::Missing { stage, .. } => {
                 Some(format!("run `tenure {stage}` on the same folder first, or `tenure run FILE` for all stages"))

@@ -83,6 +83,19 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.register("label_windows", &windows)?;
     let labels = run.write(artifact::LABELS)?;
     let label_rows = engine.write_partitioned(query::LABELS.sql, &[], &labels)?;
+    if label_rows == 0 {
+        // No window is closed: an empty table says so, where none would leave that of an earlier run in its place.
+        store::write_columns(
+            &labels.join(format!("as_of={}", timeline.as_of)).join("part-0.parquet"),
+            &[
+                ("customer_id", Column::Text(Vec::new())),
+                ("horizon_days", Column::I64(Vec::new())),
+                ("orders", Column::I64(Vec::new())),
+                ("spend_gross", Column::F64(Vec::new())),
+                ("spend_net", Column::F64(Vec::new())),
+            ],
+        )?;
+    }
 
     let (features, absent) = supported(engine)?;
     let facts = Facts { rows, label_rows, features, absent, horizons, snapshots };

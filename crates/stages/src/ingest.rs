@@ -61,15 +61,10 @@ pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<S
     let (mut files, mut warnings) = (Vec::new(), Vec::new());
     for path in inputs {
         files.push(FileFact::of(path, file_name(path))?);
-        let outcome = read::read(
-            path,
-            &options,
-            &mut |batch| writer.push(batch),
-            &mut |reject| {
-                rejects.push(reject);
-                Ok(())
-            },
-        )?;
+        let outcome = read::read(path, &options, &mut |batch| writer.push(batch), &mut |reject| {
+            rejects.push(reject);
+            Ok(())
+        })?;
         facts.rows_in += outcome.rows_in();
         facts.rows_out += outcome.rows_out();
         facts.rejected += outcome.rejected();

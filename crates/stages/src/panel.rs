@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use tenure_math::num::Matrix;
 use tenure_math::season::Around;
 use tenure_tables::engine::{Engine, Value};
@@ -41,6 +42,12 @@ pub(crate) struct Panel {
     pub(crate) warnings: Vec<String>,
 }
 
+/// What the panel needs of the features' record in the manifest.
+#[derive(Deserialize)]
+struct FeatureRecord {
+    horizons: Vec<i64>,
+}
+
 impl Panel {
     /// Reads the features at the given snapshots with the outcomes of windows of `horizon_days`.
     pub(crate) fn read(
@@ -50,12 +57,16 @@ impl Panel {
         horizon_days: i64,
         spend_column: &str,
     ) -> Result<Self> {
-        engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
-        let labels = run.read(artifact::LABELS, Stage::Features);
-        let with_labels = labels.is_ok();
-        if let Ok(path) = labels {
-            engine.register("labels", &path)?;
+        let record: FeatureRecord = run.manifest.stage(Stage::Features, run.out())?;
+        if !record.horizons.contains(&horizon_days) {
+            return Err(Error::Missing {
+                artefact: format!("the labels of windows of {horizon_days} days"),
+                out: run.out().to_path_buf(),
+                stage: Stage::Features.name(),
+            });
         }
+        engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
+        engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
         let mut warnings = Vec::new();
         let sizes = engine.select("select as_of, count(*) as n from features group by as_of", &[])?;
         let sizes: BTreeMap<String, u64> = sizes.texts("as_of")?.into_iter().zip(sizes.u64s("n")?).collect();
@@ -72,19 +83,13 @@ impl Panel {
             }
             wanted.push(format!("'{snapshot}'"));
         }
-        let outcome = if with_labels {
-            format!(
-                "select as_of, customer_id, cast(orders as double) as orders, {spend_column} as spend
-                 from labels where horizon_days = {horizon_days}"
-            )
-        } else {
-            "select as_of, customer_id, cast(null as double) as orders, cast(null as double) as spend
-             from features where false"
-                .to_owned()
-        };
         let frame = engine.select(
             &format!(
-                "with outcomes as ({outcome})
+                "with outcomes as (
+                    select as_of, customer_id, cast(orders as double) as orders, {spend_column} as spend
+                    from labels
+                    where horizon_days = {horizon_days}
+                 )
                  select features.*, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend
                  from features
                  left join outcomes

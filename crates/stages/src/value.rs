@@ -13,15 +13,15 @@ use tenure_math::boost::{self, Objective};
 use tenure_math::calibrate::{Factor, Shift};
 use tenure_math::metric::{self, RankedValues, bootstrap};
 use tenure_math::num::Matrix;
+use tenure_math::rng;
 use tenure_math::season::{self, Around};
 use tenure_math::value::{carry_forward, conformal, decile_calibration};
-use tenure_math::rng;
 use tenure_tables::engine::Engine;
 use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::{Basis, Config, ValueModel};
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
 use crate::summary::{Estimate, Finding, ValueQuality, ValueScore, Window};
@@ -43,13 +43,8 @@ const MIN_ROWS: usize = 600;
 /// Nobody is taken to buy with less than this chance when spend is divided by it.
 const LEAST_P_BUY: f64 = 0.02;
 /// Look-back windows that the features offer, days.
-const LOOK_BACKS: [(i64, &str); 5] = [
-    (30, "revenue_30d"),
-    (60, "revenue_60d"),
-    (90, "revenue_90d"),
-    (180, "revenue_180d"),
-    (365, "revenue_365d"),
-];
+const LOOK_BACKS: [(i64, &str); 5] =
+    [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
 /// The saved model.
 pub const MODEL: &str = "models/value.json";
 
@@ -121,7 +116,7 @@ pub struct Model {
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.value.horizon_days);
     let snapshots = timeline.snapshots(&config.snapshots);
@@ -137,7 +132,7 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder)
     let panel = Panel::read(engine, run, &wanted, horizon, basis)?;
     let now = panel.rows(&[timeline.as_of]);
     let mut warnings = panel.warnings.clone();
-    let room = Room { ctx, config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
+    let room = Room { config, run, panel: &panel, timeline, horizon };
 
     let Some(deployment) = deployment.filter(|w| learnable(&panel, &panel.rows(&w.snapshots()))) else {
         let reason = format!(
@@ -166,23 +161,35 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder)
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
         .filter(|w| learnable(&panel, &panel.rows(&w.train)) && learnable(&panel, &panel.rows(&tests(w))));
-    let (quality, deciles) = match &evaluation {
-        Some(windows) => room.evaluate(windows)?,
-        None => {
-            let reason = format!("the history holds no two disjoint windows of {horizon} days");
-            warnings.push(format!("the value model is not evaluated: {reason}"));
-            (Finding::Missing(reason), Vec::new())
-        }
-    };
-
-    let mut calibrated = room.calibrate(&deployment)?;
-    if deployment.calibrate.is_some() {
-        calibrated.learners = room.fit(&panel.rows(&deployment.snapshots()))?;
+    let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
+    let seasonal = season(timeline.as_of)?;
+    let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
+    let all = panel.rows(&deployment.snapshots());
+    // Four fits that know nothing of each other.
+    let ((judged, buyers), (calibrated, refitted)) = rayon::join(
+        || {
+            rayon::join(
+                || {
+                    let total = seasonal_test.as_ref().and_then(season_total);
+                    evaluation.as_ref().map(|windows| room.evaluate(windows, total)).transpose()
+                },
+                || room.buyers(&all, &now, seasonal.as_ref()),
+            )
+        },
+        || rayon::join(|| room.calibrate(&deployment), || deployment.calibrate.map(|_| room.fit(&all)).transpose()),
+    );
+    let (quality, deciles) = judged?.unwrap_or_else(|| {
+        let reason = format!("the history holds no two disjoint windows of {horizon} days");
+        warnings.push(format!("the value model is not evaluated: {reason}"));
+        (Finding::Missing(reason), Vec::new())
+    });
+    let (buy, p_buy) = buyers?;
+    let mut calibrated = calibrated?;
+    if let Some(learners) = refitted? {
+        calibrated.learners = learners;
     }
-    let season = room.season(timeline.as_of)?;
-    let season_total = season.as_ref().and_then(season_total);
+    let season_total = seasonal.as_ref().and_then(season_total);
     let scores = room.score(&calibrated, &now, season_total)?;
-    let (buy, p_buy) = room.buyers(&panel.rows(&deployment.snapshots()), &now, season.as_ref())?;
     room.write_scores(&now, &scores, &if_bought(&scores.mean, &p_buy))?;
     if let Some(reason) = &calibrated.quantiles_missing {
         warnings.push(format!("values have no interval: {reason}"));
@@ -257,13 +264,10 @@ struct Scores {
 
 /// What the stage works with.
 struct Room<'a> {
-    ctx: &'a Ctx<'a>,
     config: &'a Config,
-    engine: &'a Engine,
     run: &'a RunFolder,
     panel: &'a Panel,
     timeline: Timeline,
-    snapshots: &'a [Instant],
     horizon: i64,
 }
 
@@ -286,7 +290,7 @@ impl Room<'_> {
             column_sample: b.column_sample,
             lambda: b.lambda,
             seed: rng::seed_of(self.config.run.seed, task, 0),
-            threads: self.ctx.threads,
+            threads: 0,
         }
     }
 
@@ -332,8 +336,7 @@ impl Room<'_> {
             *w /= mean;
         }
         let params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/mean");
-        let mean =
-            boost::fit(&features, &target, Some(&weights), &params).map_err(Error::math("the value trees"))?;
+        let mean = boost::fit(&features, &target, Some(&weights), &params).map_err(Error::math("the value trees"))?;
         Ok(Learners { mean, scale_floor })
     }
 
@@ -354,10 +357,8 @@ impl Room<'_> {
 
     /// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
     fn carry_forward(&self, rows: &[usize]) -> Result<Vec<f64>> {
-        let (days, name) = LOOK_BACKS
-            .into_iter()
-            .find(|(days, _)| *days >= self.horizon)
-            .unwrap_or(LOOK_BACKS[LOOK_BACKS.len() - 1]);
+        let (days, name) =
+            LOOK_BACKS.into_iter().find(|(days, _)| *days >= self.horizon).unwrap_or(LOOK_BACKS[LOOK_BACKS.len() - 1]);
         let seen = rows.first().map_or(1.0, |&i| self.panel.snapshots[i].days_since(self.timeline.data_start));
         let spend: Vec<f64> = self
             .panel
@@ -375,8 +376,7 @@ impl Room<'_> {
         }
         let features = self.panel.features.select_rows(rows);
         let ratio = learners.mean.predict(&features).map_err(Error::math("the value trees"))?;
-        let trees: Vec<f64> =
-            ratio.iter().zip(self.scale(rows, learners.scale_floor)).map(|(r, c)| r * c).collect();
+        let trees: Vec<f64> = ratio.iter().zip(self.scale(rows, learners.scale_floor)).map(|(r, c)| r * c).collect();
         let year = self.amount("revenue_365d", rows);
         let (tree_total, year_total) = (trees.iter().sum::<f64>(), year.iter().sum::<f64>());
         if self.config.value.model == Some(ValueModel::Boosting) || year_total <= 0.0 {
@@ -404,7 +404,8 @@ impl Room<'_> {
         let params = conformal::Params { levels: self.levels().to_vec(), ..Default::default() };
         let quantiles = repeated(&mean, params.levels.len())?;
         let (conformal, quantiles_missing) =
-            match conformal::fit(&conformal::Rows { predicted: &mean, quantiles: &quantiles, actual: &spend }, &params) {
+            match conformal::fit(&conformal::Rows { predicted: &mean, quantiles: &quantiles, actual: &spend }, &params)
+            {
                 Ok(conformal) => (Some(conformal), None),
                 Err(e @ (tenure_math::Error::TooFew { .. } | tenure_math::Error::Degenerate { .. })) => {
                     (None, Some(e.to_string()))
@@ -431,10 +432,6 @@ impl Room<'_> {
         Ok((order, raw))
     }
 
-    fn season(&self, snapshot: Instant) -> Result<Option<Season>> {
-        panel::season(self.engine, self.run, &self.timeline, self.snapshots, snapshot, self.horizon)
-    }
-
     /// Scores rows of one snapshot, at the total of the seasonal forecast where there is one.
     fn score(&self, calibrated: &Calibrated, rows: &[usize], total: Option<f64>) -> Result<Scores> {
         let raw = self.raw(&calibrated.learners, rows)?;
@@ -453,7 +450,7 @@ impl Room<'_> {
         Ok(Scores { mean, quantiles })
     }
 
-    fn evaluate(&self, windows: &Windows) -> Result<(Finding<ValueQuality>, Vec<Decile>)> {
+    fn evaluate(&self, windows: &Windows, total: Option<f64>) -> Result<(Finding<ValueQuality>, Vec<Decile>)> {
         let Some(test) = windows.test else {
             return Err(Error::Corrupt {
                 artefact: "the evaluation's windows".to_owned(),
@@ -462,7 +459,6 @@ impl Room<'_> {
         };
         let calibrated = self.calibrate(windows)?;
         let rows = self.panel.rows(&[test]);
-        let total = self.season(test)?.as_ref().and_then(season_total);
         let scores = self.score(&calibrated, &rows, total)?;
         let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
         let naive = self.carry_forward(&rows)?;
@@ -470,10 +466,7 @@ impl Room<'_> {
             Some(model) => model.word(),
             None => "pooled",
         };
-        let models = vec![
-            self.judge(deployed, &scores.mean, &actual)?,
-            self.judge("carry_forward", &naive, &actual)?,
-        ];
+        let models = vec![self.judge(deployed, &scores.mean, &actual)?, self.judge("carry_forward", &naive, &actual)?];
         let (lower, upper) = match &scores.quantiles {
             Some(q) => (q.column(0), q.column(2)),
             None => (vec![0.0; rows.len()], vec![f64::MAX; rows.len()]),

@@ -127,12 +127,10 @@ impl Engine {
         self.session.deregister_table(table).map_err(Error::engine(what.clone()))?;
         let mut options = ParquetReadOptions::default();
         if path.is_dir() {
-            options = options
-                .table_partition_cols(vec![("as_of".to_owned(), datafusion::arrow::datatypes::DataType::Utf8)]);
+            options =
+                options.table_partition_cols(vec![("as_of".to_owned(), datafusion::arrow::datatypes::DataType::Utf8)]);
         }
-        self.runtime
-            .block_on(self.session.register_parquet(table, text.as_ref(), options))
-            .map_err(Error::engine(what))
+        self.runtime.block_on(self.session.register_parquet(table, text.as_ref(), options)).map_err(Error::engine(what))
     }
 
     /// Runs a query and gives its rows.

@@ -121,12 +121,12 @@ impl Sequence {
 impl Lines {
     fn of(batch: &RecordBatch) -> Result<Self> {
         let text = |name: &str| Ok(column(batch, name, &DataType::Utf8)?.as_string::<i32>().clone());
-        let number =
-            |name: &str| Ok(column(batch, name, &DataType::Float64)?.as_primitive::<Float64Type>().clone());
-        let at = column(batch, "ordered_at", &DataType::Timestamp(
-            datafusion::arrow::datatypes::TimeUnit::Microsecond,
-            None,
-        ))?;
+        let number = |name: &str| Ok(column(batch, name, &DataType::Float64)?.as_primitive::<Float64Type>().clone());
+        let at = column(
+            batch,
+            "ordered_at",
+            &DataType::Timestamp(datafusion::arrow::datatypes::TimeUnit::Microsecond, None),
+        )?;
         Ok(Self {
             customer: text("customer_id")?,
             order: text("order_id")?,

@@ -270,9 +270,8 @@ impl SplitWriter {
         if schema.index_of(by).is_err() {
             return Err(Error::Contract { table: other.display().to_string(), problem: format!("no column {by}") });
         }
-        let kept_columns: Vec<usize> = (0..schema.fields().len())
-            .filter(|&i| !only_other.contains(&schema.field(i).name().as_str()))
-            .collect();
+        let kept_columns: Vec<usize> =
+            (0..schema.fields().len()).filter(|&i| !only_other.contains(&schema.field(i).name().as_str())).collect();
         let kept_schema = schema
             .project(&kept_columns)
             .map_err(|e| Error::Contract { table: kept.display().to_string(), problem: e.to_string() })?;
@@ -293,10 +292,9 @@ impl SplitWriter {
             table: self.by.to_owned(),
             problem: e.to_string(),
         };
-        let column = batch.column_by_name(self.by).ok_or_else(|| Error::Contract {
-            table: "split".to_owned(),
-            problem: format!("no column {}", self.by),
-        })?;
+        let column = batch
+            .column_by_name(self.by)
+            .ok_or_else(|| Error::Contract { table: "split".to_owned(), problem: format!("no column {}", self.by) })?;
         let is_kept = is_null(column).map_err(broken)?;
         let is_other = is_not_null(column).map_err(broken)?;
         let kept = batch.project(&self.kept_columns).map_err(broken)?;

@@ -1,4 +1,5 @@
 //! What holds for the whole program: the rules of the house, and the commands as a user meets them.
 
 mod cli;
+mod documents;
 mod house;

@@ -170,7 +170,7 @@ pub struct ChurnConfig {
     pub population: Population,
     /// Days that make a customer active.
     pub active_days: u32,
-    /// The model; `None` = the best on the calibration window.
+    /// The model; `None` = boosting and logistic pooled.
     #[serde(with = "auto_is_none")]
     pub model: Option<ChurnModel>,
     /// Weight of recall against precision in the threshold.
@@ -185,7 +185,7 @@ pub struct ValueConfig {
     pub horizon_days: u32,
     /// Which spend counts.
     pub basis: Basis,
-    /// The model; `None` = the simplest within the interval of the best.
+    /// The model; `None` = trees and the spend of the last year pooled.
     #[serde(with = "auto_is_none")]
     pub model: Option<ValueModel>,
     /// Share of outcomes between the lower and the upper value.

@@ -67,11 +67,9 @@ pub fn demo(ctx: &Ctx<'_>, config: &Config, out: &Path) -> Result<Summary> {
 fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -> Result<Vec<TruthRow>> {
     let n = truth.customer_id.len();
     let offers = truth.offers.len();
-    let place: BTreeMap<&str, usize> =
-        truth.customer_id.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
-    let by_customer = |gains: &[Vec<f64>]| -> Vec<f64> {
-        (0..n).flat_map(|i| gains.iter().map(move |offer| offer[i])).collect()
-    };
+    let place: BTreeMap<&str, usize> = truth.customer_id.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
+    let by_customer =
+        |gains: &[Vec<f64>]| -> Vec<f64> { (0..n).flat_map(|i| gains.iter().map(move |offer| offer[i])).collect() };
     let caps: Vec<Option<usize>> = config
         .offers
         .tiers()

@@ -50,13 +50,7 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Re
 ///
 /// # Errors
 /// Any [`Error`]; [`Error::Missing`] names the stage that has to run first.
-pub fn run_stage(
-    ctx: &Ctx<'_>,
-    config: &Config,
-    stage: Stage,
-    inputs: &[PathBuf],
-    out: &Path,
-) -> Result<StageReport> {
+pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf], out: &Path) -> Result<StageReport> {
     let engine = open(ctx, config)?;
     let mut folder = RunFolder::open(out)?;
     let fresh = begin(config);
@@ -69,17 +63,12 @@ pub fn run_stage(
 }
 
 fn open(ctx: &Ctx<'_>, config: &Config) -> Result<Engine> {
-    let config =
-        EngineConfig { threads: ctx.threads, memory_bytes: config.memory_bytes(), ..EngineConfig::default() };
+    let config = EngineConfig { threads: ctx.threads, memory_bytes: config.memory_bytes(), ..EngineConfig::default() };
     Ok(Engine::open(&config)?)
 }
 
 fn begin(config: &Config) -> Manifest {
-    Manifest {
-        tenure: env!("CARGO_PKG_VERSION").to_owned(),
-        parameters: config.to_manifest(),
-        ..Manifest::default()
-    }
+    Manifest { tenure: env!("CARGO_PKG_VERSION").to_owned(), parameters: config.to_manifest(), ..Manifest::default() }
 }
 
 fn step(
@@ -92,17 +81,22 @@ fn step(
 ) -> Result<String> {
     ctx.progress.begin(stage);
     let start: Duration = (ctx.elapsed)();
-    let sentence = match stage {
+    // All mathematics runs in one pool of the size that was lent; the engine has its own.
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(ctx.threads)
+        .build()
+        .map_err(|e| Error::Io { path: folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
+    let sentence = pool.install(|| match stage {
         Stage::Ingest => ingest::run(config, inputs, folder),
         Stage::Validate => checks(config, engine, folder),
         Stage::Clean => clean::run(config, engine, folder),
         Stage::Features => features::run(config, engine, folder),
         Stage::Segment => segment::run(config, engine, folder),
-        Stage::Churn => churn::run(ctx, config, engine, folder),
-        Stage::Value => value::run(ctx, config, engine, folder),
+        Stage::Churn => churn::run(config, engine, folder),
+        Stage::Value => value::run(config, engine, folder),
         Stage::Allocate => allocate::run(config, engine, folder),
-        Stage::Report => report::run(ctx, config, engine, folder),
-    }?;
+        Stage::Report => report::run(config, engine, folder),
+    })?;
     folder.record_time(stage, ((ctx.elapsed)() - start).as_secs_f64());
     ctx.progress.end(stage, &sentence);
     Ok(sentence)

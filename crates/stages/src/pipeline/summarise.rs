@@ -107,9 +107,7 @@ fn outputs(manifest: &Manifest) -> Vec<Output> {
     ];
     wanted
         .into_iter()
-        .filter(|(path, _)| {
-            *path == artifact::MANIFEST || manifest.artefacts.iter().any(|a| a.name.starts_with(path))
-        })
+        .filter(|(path, _)| *path == artifact::MANIFEST || manifest.artefacts.iter().any(|a| a.name.starts_with(path)))
         .map(|(path, holds)| Output { path: path.to_owned(), what: holds.to_owned() })
         .collect()
 }

@@ -9,7 +9,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::Config;
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::Stage;
 use crate::error::Result;
 
 /// What the report stage wrote.
@@ -31,11 +31,11 @@ pub use scores::SegmentScores;
 ///
 /// # Errors
 /// Engine, file and drawing errors.
-pub fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let segments = scores::write_segments(engine, run)?;
     let (figures, warnings) =
-        if config.report.figures { pictures::draw_all(ctx, config, engine, run)? } else { (Vec::new(), Vec::new()) };
+        if config.report.figures { pictures::draw_all(config, engine, run)? } else { (Vec::new(), Vec::new()) };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
     run.record(Stage::Report, &Facts { customers, figures, missing, segments }, warnings)?;
     Ok(sentence)

@@ -1,5 +1,6 @@
 //! The figures of a run, from its artefacts.
 
+use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
 use serde::Deserialize;
 use tenure_math::metric;
 use tenure_tables::engine::{Engine, Value};
@@ -14,7 +15,7 @@ use super::figure::value_calibration::ValueCalibrationData;
 use super::figure::{self, Caption, Figure, FigureError, Theme};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::summary::{ChurnQuality, Finding, ValueQuality};
 
@@ -25,7 +26,6 @@ type Drawn = std::result::Result<Figure, FigureError>;
 
 /// Draws and writes what the artefacts allow; gives the names with their findings, and what could not be drawn.
 pub(super) fn draw_all(
-    ctx: &Ctx<'_>,
     config: &Config,
     engine: &Engine,
     run: &RunFolder,
@@ -48,14 +48,8 @@ pub(super) fn draw_all(
         }
     }
     // Rasterising is the costly part, and each picture stands for itself.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(ctx.threads)
-        .build()
-        .map_err(|e| Error::Io { path: folder.clone(), source: std::io::Error::other(e) })?;
-    let written: Vec<std::result::Result<_, FigureError>> = pool.install(|| {
-        use rayon::prelude::{IntoParallelRefIterator, ParallelIterator};
-        ready.par_iter().map(|figure| figure::write(figure, &folder, config.report.dpi)).collect()
-    });
+    let written: Vec<std::result::Result<_, FigureError>> =
+        ready.par_iter().map(|figure| figure::write(figure, &folder, config.report.dpi)).collect();
     for (figure, result) in ready.into_iter().zip(written) {
         result?;
         figures.push((figure.name.to_owned(), figure.finding));
@@ -131,12 +125,7 @@ struct Room<'a> {
 impl Room<'_> {
     fn caption(&self, snapshot: &str, population: String, note: &str) -> Caption {
         let sources: Vec<&str> = self.run.manifest.inputs.iter().map(|f| f.name.as_str()).collect();
-        Caption {
-            snapshot: snapshot.to_owned(),
-            population,
-            source: sources.join(", "),
-            note: note.to_owned(),
-        }
+        Caption { snapshot: snapshot.to_owned(), population, source: sources.join(", "), note: note.to_owned() }
     }
 
     fn as_of(&self) -> Result<String> {
@@ -221,10 +210,7 @@ impl Room<'_> {
             customers: bins.iter().map(|b| b.n.round() as u64).collect(),
             churners: bins.iter().map(|b| (b.n * b.observed).round() as u64).collect(),
         };
-        Ok(vec![
-            figure::roc_curve::draw(&roc, &note, &theme),
-            figure::calibration::draw(&calibration, &note, &theme),
-        ])
+        Ok(vec![figure::roc_curve::draw(&roc, &note, &theme), figure::calibration::draw(&calibration, &note, &theme)])
     }
 
     fn roc_models(
@@ -235,8 +221,8 @@ impl Room<'_> {
     ) -> Result<Vec<RocModel>> {
         let mut models = Vec::new();
         for score in &quality.models {
-            let curve = metric::roc_curve(&frame.f64s(&score.model)?, churned, None)
-                .map_err(Error::math("the ROC curve"))?;
+            let curve =
+                metric::roc_curve(&frame.f64s(&score.model)?, churned, None).map_err(Error::math("the ROC curve"))?;
             let step = curve.len().div_ceil(ROC_POINTS).max(1);
             let last = curve.len().saturating_sub(1);
             let kept: Vec<_> =
@@ -256,9 +242,8 @@ impl Room<'_> {
     fn value(&self) -> Result<Option<Drawn>> {
         let facts: ValueRecord = self.run.manifest.stage(Stage::Value, self.run.out())?;
         let Finding::Measured(quality) = facts.quality else { return Ok(None) };
-        let all = |f: fn(&DecileRecord) -> Option<f64>| -> Option<Vec<f64>> {
-            facts.deciles.iter().rev().map(f).collect()
-        };
+        let all =
+            |f: fn(&DecileRecord) -> Option<f64>| -> Option<Vec<f64>> { facts.deciles.iter().rev().map(f).collect() };
         let (Some(q10), Some(q90), Some(above_q90)) = (all(|d| d.lower), all(|d| d.upper), all(|d| d.above_upper))
         else {
             return Ok(None);

@@ -16,15 +16,8 @@ use crate::ctx::Stage;
 use crate::error::{Error, Result};
 
 /// The measures that the clusters are made of; those that the source cannot support are left out.
-const MEASURES: [&str; 7] = [
-    "recency_days",
-    "frequency",
-    "monetary_total",
-    "tenure_days",
-    "unique_products",
-    "monetary_avg",
-    "return_rate",
-];
+const MEASURES: [&str; 7] =
+    ["recency_days", "frequency", "monetary_total", "tenure_days", "unique_products", "monetary_avg", "return_rate"];
 /// The silhouette is measured on a sample of this many customers.
 const SILHOUETTE_ROWS: usize = 2_000;
 /// The saved model.
@@ -143,10 +136,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
                 ("customer_id", Column::Text(ids.clone())),
                 ("x", Column::F64(plane.x.clone())),
                 ("y", Column::F64(plane.y.clone())),
-                (
-                    "cluster_name",
-                    Column::Text(c.labels.iter().map(|&l| c.model.names[l as usize].clone()).collect()),
-                ),
+                ("cluster_name", Column::Text(c.labels.iter().map(|&l| c.model.names[l as usize].clone()).collect())),
             ],
         )?;
     }
@@ -166,10 +156,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         ],
     )?;
     let sizes: BTreeMap<&str, u64> = facts.segments.iter().map(|s| (s.name.as_str(), s.customers)).collect();
-    run.write_json(
-        artifact::SEGMENT_STRATEGIES,
-        &strategy::strategies(|name| sizes.get(name).copied().unwrap_or(0)),
-    )?;
+    run.write_json(artifact::SEGMENT_STRATEGIES, &strategy::strategies(|name| sizes.get(name).copied().unwrap_or(0)))?;
     if let Some(c) = &clustering {
         run.write_json(MODEL, &c.model)?;
     }
@@ -221,10 +208,8 @@ fn cluster(
     }
     let least = if config.segments.k > 0 { config.segments.k } else { config.segments.k_min };
     if columns.is_empty() || recency.len() < 10 * least {
-        warnings.push(format!(
-            "no clusters: {} customers are too few for {least} clusters of at least 10",
-            recency.len()
-        ));
+        warnings
+            .push(format!("no clusters: {} customers are too few for {least} clusters of at least 10", recency.len()));
         return Ok(None);
     }
     let raw = Matrix::from_columns(&columns).map_err(Error::math("the table of the clusters"))?;

@@ -170,10 +170,8 @@ const RULES: [Rule; 10] = [
 pub fn strategies(customers: impl Fn(&str) -> u64) -> Vec<Strategy> {
     let weights: Vec<f64> = RULES.iter().map(|r| r.weight * customers(r.name) as f64).collect();
     let total: f64 = weights.iter().sum();
-    let mut tenths: Vec<i64> = weights
-        .iter()
-        .map(|w| if total > 0.0 { (w / total * 1000.0).floor() as i64 } else { 0 })
-        .collect();
+    let mut tenths: Vec<i64> =
+        weights.iter().map(|w| if total > 0.0 { (w / total * 1000.0).floor() as i64 } else { 0 }).collect();
     // The largest remainders get what rounding down left over.
     let mut order: Vec<usize> = (0..RULES.len()).filter(|&i| weights[i] > 0.0).collect();
     order.sort_by(|&a, &b| {

@@ -228,8 +228,7 @@ pub(super) fn customers(engine: &Engine, columns: &Columns, findings: &mut Findi
             && groups.is_named[i]
             && groups.lines[i] as f64 > PLACEHOLDER_SHARE * all_lines as f64
     };
-    let large: Vec<usize> =
-        (0..ids.len()).filter(|&i| is_large(i) && groups.flags[i] & PLACEHOLDER == 0).collect();
+    let large: Vec<usize> = (0..ids.len()).filter(|&i| is_large(i) && groups.flags[i] & PLACEHOLDER == 0).collect();
     let mut suspects = groups.named(PLACEHOLDER, largest_first);
     suspects.extend(&large);
     suspects.sort_by_key(|&i| largest_first(i));
@@ -276,8 +275,7 @@ fn grammar(shapes: &[String], groups: &Groups, findings: &mut Findings) {
         return;
     };
     let follows = |shape: &str| if loose { without_lengths(shape) == dominant } else { shape == dominant };
-    let mut strangers: Vec<usize> =
-        (0..shapes.len()).filter(|&i| groups.is_named[i] && !follows(&shapes[i])).collect();
+    let mut strangers: Vec<usize> = (0..shapes.len()).filter(|&i| groups.is_named[i] && !follows(&shapes[i])).collect();
     strangers.sort_by_key(|&i| (std::cmp::Reverse(groups.lines[i]), &shapes[i], i));
     let examples = strangers
         .iter()

@@ -109,7 +109,10 @@ pub(super) enum Show {
 }
 
 /// The rows of a frame as examples: each column with the name it is shown under.
-pub(super) fn examples(frame: &Frame, columns: &[(&str, &str, Show)]) -> tenure_tables::Result<Vec<Map<String, Value>>> {
+pub(super) fn examples(
+    frame: &Frame,
+    columns: &[(&str, &str, Show)],
+) -> tenure_tables::Result<Vec<Map<String, Value>>> {
     let mut rows = vec![Map::new(); frame.n_rows()];
     for (column, shown_as, show) in columns {
         match show {

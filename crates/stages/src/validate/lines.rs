@@ -57,6 +57,9 @@ const PROBLEMS: [(&str, Option<&str>); 22] = [
     ("amount_differs", None),
 ];
 
+/// Without an `as_of` no instant is too late: 2200-01-01, which every unit of time can hold.
+const NEVER: i64 = 7_258_118_400_000_000;
+
 /// Sizes beyond which a value is implausible; `None` where there is nothing to judge by.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
@@ -86,8 +89,7 @@ impl Tallies {
         let bound = |bound: Option<f64>| Param::F64(bound.unwrap_or(f64::MAX));
         let params = [
             ("cancellation_prefix", Param::Text(rules.cancellation_prefix.to_uppercase())),
-            // Without an `as_of` no instant is too late.
-            ("as_of", Param::Instant(rules.as_of.map_or(i64::MAX, |t| t.0))),
+            ("as_of", Param::Instant(rules.as_of.map_or(NEVER, |t| t.0))),
             ("quantity_bound", bound(bounds.quantity)),
             ("price_bound", bound(bounds.unit_price)),
             ("amount_bound", bound(bounds.amount)),
@@ -96,9 +98,8 @@ impl Tallies {
             by_problem: PROBLEMS.iter().map(|(problem, _)| (*problem, Tally::default())).collect(),
             amounts_checkable: 0,
         };
-        engine.stream(query::VALIDATE_LINES.sql, &params, &mut |batch| {
-            tallies.add(&Frame::from_batches(vec![batch]))
-        })?;
+        engine
+            .stream(query::VALIDATE_LINES.sql, &params, &mut |batch| tallies.add(&Frame::from_batches(vec![batch])))?;
         Ok(tallies)
     }
 
@@ -172,7 +173,8 @@ struct Question<'a> {
 /// All checks that ask something of a single line.
 pub(super) fn check(rules: &Rules, columns: &Columns, tallies: &Tallies, findings: &mut Findings) {
     let lacks = |column: &str, why: &'static str| (columns.filled(column) == 0).then_some(why);
-    let present = |spec, problem, column, why| Question { spec, problem, of: columns.lines, unless: lacks(column, why) };
+    let present =
+        |spec, problem, column, why| Question { spec, problem, of: columns.lines, unless: lacks(column, why) };
     let valued =
         |spec, problem, column, why| Question { spec, problem, of: columns.filled(column), unless: lacks(column, why) };
     let of_all = |spec, problem, unless| Question { spec, problem, of: columns.lines, unless };
@@ -200,12 +202,7 @@ pub(super) fn check(rules: &Rules, columns: &Columns, tallies: &Tallies, finding
             rules.as_of.is_none().then_some("no as_of was given, so the data end where they end"),
         ),
         of_all(&spec::TIME_PLAUSIBLE, "is_before_1980", None),
-        valued(
-            &spec::RECORDED_AFTER_ORDERED,
-            "is_recorded_before",
-            "recorded_at",
-            "the source has no arrival times",
-        ),
+        valued(&spec::RECORDED_AFTER_ORDERED, "is_recorded_before", "recorded_at", "the source has no arrival times"),
         Question {
             spec: &spec::CANCELLATION_IS_NEGATIVE,
             problem: "cancels_without_negative",

@@ -60,12 +60,8 @@ pub(super) fn rejects(engine: &Engine, has_table: bool, columns: &Columns, findi
     }
     let frame = engine.select(query::VALIDATE_REJECTS.sql, &[])?;
     let (reasons, fields) = (frame.texts("reason")?, frame.texts("field")?);
-    let groups: BTreeMap<(&str, &str), u64> = reasons
-        .iter()
-        .map(String::as_str)
-        .zip(fields.iter().map(String::as_str))
-        .zip(frame.u64s("records")?)
-        .collect();
+    let groups: BTreeMap<(&str, &str), u64> =
+        reasons.iter().map(String::as_str).zip(fields.iter().map(String::as_str)).zip(frame.u64s("records")?).collect();
     let mut by_reason: BTreeMap<&str, u64> = BTreeMap::new();
     for ((reason, _), n) in &groups {
         *by_reason.entry(reason).or_default() += n;

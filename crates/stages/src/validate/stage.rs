@@ -1,13 +1,26 @@
 //! The stage: reads what ingestion left, checks it, writes the outcome.
 
+use serde::Deserialize;
 use tenure_tables::engine::Engine;
 
-use super::{Inputs, Rules, validate};
+use super::{Inputs, Rules, SourceRows, validate};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
 use crate::time::Instant;
+
+/// What the checks need of the ingest's record in the manifest.
+#[derive(Deserialize)]
+struct IngestRecord {
+    sources: Vec<SourceRecord>,
+}
+
+#[derive(Deserialize)]
+struct SourceRecord {
+    name: String,
+    rows_out: u64,
+}
 
 /// Checks the canonical table and writes the outcome; the sentence says what came of it.
 ///
@@ -27,7 +40,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         freshness_days: config.validate.freshness_days,
         drift_psi: config.validate.drift_psi,
     };
-    let inputs = Inputs { transactions: &transactions, unparsed: Some(&unparsed), sources: &[] };
+    let record: IngestRecord = run.manifest.stage(Stage::Ingest, run.out())?;
+    let sources: Vec<SourceRows> =
+        record.sources.into_iter().map(|s| SourceRows { source: s.name, rows: s.rows_out }).collect();
+    let inputs = Inputs { transactions: &transactions, unparsed: Some(&unparsed), sources: &sources };
     let outcome = validate(engine, &rules, end, &inputs)?;
     run.write_json(artifact::VALIDATION, &outcome.to_json())?;
     run.write_text(artifact::VALIDATION_PAGE, &outcome.to_page())?;

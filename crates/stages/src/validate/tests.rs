@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
-use proptest::prelude::{ProptestConfig, prop_assert_eq, proptest};
 use serde_json::Value as Json;
-use tenure_tables::engine::{EngineConfig, Value};
+use tenure_tables::engine::EngineConfig;
 use tenure_tables::store::{Column, write_columns};
 
 use super::*;
@@ -192,7 +191,9 @@ fn values_that_cannot_be_are_counted() {
             ("price_not_zero", 1, 400),
             ("price_not_negative", 1, 400),
             ("quantity_not_zero", 1, 400),
-            ("quantity_plausible", 1, 400),
+            // What is not a number lies beyond every bound, too.
+            ("quantity_plausible", 2, 400),
+            ("price_plausible", 1, 400),
             ("finite_numbers", 2, 400),
             ("recorded_after_ordered", 1, 400),
         ],
@@ -349,7 +350,8 @@ fn rejected_records_are_listed_by_reason_and_masked() {
     let result = validate(&engine, &rules(), Instant(start() + 200 * DAY_US), &inputs).unwrap();
     let check = result.check("rejected_rows").unwrap();
     assert_eq!((check.unexpected_count, check.element_count), (Some(3), Some(403)));
-    let shown: Vec<(&Json, &Json)> = check.partial_unexpected_list.iter().map(|r| (&r["line_no"], &r["value"])).collect();
+    let shown: Vec<(&Json, &Json)> =
+        check.partial_unexpected_list.iter().map(|r| (&r["line_no"], &r["value"])).collect();
     assert_eq!(
         shown,
         [
@@ -414,7 +416,11 @@ fn the_file_has_the_field_names_of_great_expectations() {
     assert_eq!(check["partial_unexpected_list"][0]["unit_price"], -1.0);
     assert_eq!((&check["category"], &check["severity"], &check["success"]), (&4.into(), &"warn".into(), &false.into()));
     assert_eq!(json["success"], true);
-    assert_eq!(json["statistics"]["evaluated_expectations"].as_u64().unwrap() + json["statistics"]["not_evaluated"].as_u64().unwrap(), catalogue::ALL.len() as u64);
+    assert_eq!(
+        json["statistics"]["evaluated_expectations"].as_u64().unwrap()
+            + json["statistics"]["not_evaluated"].as_u64().unwrap(),
+        catalogue::ALL.len() as u64
+    );
 }
 
 /// A shop with a bit of everything, so that every query has something to say.
@@ -441,29 +447,28 @@ fn messy() -> Vec<Line> {
     lines
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(6))]
-
-    #[test]
-    fn neither_threads_nor_batches_nor_the_order_of_rows_matter(
-        threads in 1_usize..4,
-        batch_size in 3_usize..500,
-        turn in 0_usize..400,
-    ) {
-        let lines = messy();
+#[test]
+fn neither_threads_nor_batches_nor_the_order_of_rows_matter() {
+    let lines = messy();
+    let one = Table::write(&lines).validate(&rules(), 1, 8192);
+    assert!(one.checks.iter().filter(|c| c.failed()).count() > 12);
+    for (threads, batch_size, turn) in [(2, 8192, 0), (1, 7, 0), (2, 64, 123), (3, 3, 399)] {
         let mut turned = lines.clone();
         turned.rotate_left(turn);
-        let one = Table::write(&lines).validate(&rules(), 1, 8192);
         let other = Table::write(&turned).validate(&rules(), threads, batch_size);
-        prop_assert_eq!(one.to_json().to_string(), other.to_json().to_string());
-        prop_assert_eq!(one.to_page(), other.to_page());
+        assert_eq!(one.to_json().to_string(), other.to_json().to_string(), "{threads} {batch_size} {turn}");
+        assert_eq!(one.to_page(), other.to_page());
     }
+    let mut reversed = lines.clone();
+    reversed.reverse();
+    let other = Table::write(&reversed).validate(&rules(), 2, 16);
+    assert_eq!(one.to_json().to_string(), other.to_json().to_string());
 }
 
 /// The canonical table of Online Retail II; with `sheets`, its source names the original's two sheets.
-fn online_retail(raw: &str, dir: &std::path::Path, sheets: bool) -> PathBuf {
+fn online_retail(raw: &str, dir: &Path, sheets: bool) -> PathBuf {
     let engine = Engine::open(&EngineConfig::default()).unwrap();
-    engine.register("raw", &std::path::Path::new(raw).join("online_retail_ii.parquet")).unwrap();
+    engine.register("raw", &Path::new(raw).join("online_retail_ii.parquet")).unwrap();
     // The first sheet of the original has 525,461 rows.
     let source = if sheets {
         "case when line_no <= 525461 then 'or#Year 2009-2010' else 'or#Year 2010-2011' end"
@@ -494,9 +499,22 @@ fn online_retail_holds_what_is_known_to_be_there() {
     let dir = tempfile::tempdir().unwrap();
     let rules = Rules {
         cancellation_prefix: "C".to_owned(),
-        non_product_codes: ["POST", "DOT", "D", "M", "C2", "BANK CHARGES", "AMAZONFEE", "CRUK", "ADJUST", "ADJUST2", "S", "B"]
-            .map(str::to_owned)
-            .to_vec(),
+        non_product_codes: [
+            "POST",
+            "DOT",
+            "D",
+            "M",
+            "C2",
+            "BANK CHARGES",
+            "AMAZONFEE",
+            "CRUK",
+            "ADJUST",
+            "ADJUST2",
+            "S",
+            "B",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
         non_product_prefixes: vec!["gift_".to_owned(), "TEST".to_owned()],
         ..Rules::default()
     };
@@ -537,11 +555,8 @@ fn the_pattern_of_non_product_codes_takes_them_literally() {
 }
 
 #[test]
-fn values_bind_by_name() {
-    // The engine's parameters are plain values; a code with a quote cannot leave its place.
-    let table = Table::write(&shop());
+fn a_code_with_a_quote_stays_a_code() {
     let odd = Rules { non_product_codes: vec!["' or 1=1 --".to_owned()], ..rules() };
-    let result = table.validate(&odd, 1, 8192);
+    let result = Table::write(&shop()).validate(&odd, 1, 8192);
     assert_eq!(result.check("product_codes_only").unwrap().unexpected_count, Some(0));
-    let _ = Value::Text(String::new());
 }

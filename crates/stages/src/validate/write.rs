@@ -4,9 +4,9 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::Validation;
 use super::check::{Category, Check, Severity, percent, thousands};
 use super::findings::rounded;
-use super::Validation;
 
 /// The most examples a check shows on the page; the file has them all.
 const EXAMPLES_ON_PAGE: usize = 5;
@@ -47,7 +47,8 @@ impl Validation {
     #[must_use]
     pub fn to_page(&self) -> String {
         let mut page = String::from("# Validation\n\n");
-        let verdict = if self.passed { "No check of severity error failed." } else { "Checks of severity error failed." };
+        let verdict =
+            if self.passed { "No check of severity error failed." } else { "Checks of severity error failed." };
         let span = match (self.first_at, self.last_at) {
             (Some(first), Some(last)) => format!(" from {first} to {last}"),
             _ => String::new(),
@@ -118,13 +119,8 @@ fn check_row(check: &Check) -> String {
 }
 
 fn check_section(check: &Check) -> String {
-    let mut text = format!(
-        "\n## {}: {}\n\n{}\n\n*{}*\n",
-        check.severity.word(),
-        check.name,
-        plain(&check.sentence),
-        check.remedy
-    );
+    let mut text =
+        format!("\n## {}: {}\n\n{}\n\n*{}*\n", check.severity.word(), check.name, plain(&check.sentence), check.remedy);
     let shown = &check.partial_unexpected_list[..check.partial_unexpected_list.len().min(EXAMPLES_ON_PAGE)];
     if let Some(first) = shown.first() {
         let columns: Vec<&String> = first.keys().filter(|k| shown.iter().any(|row| !row[*k].is_null())).collect();

@@ -1,0 +1,119 @@
+//! The commands in the README and the guide are run as they stand there, in order, in one folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// How a command that runs tenure starts in a document.
+const STARTS: [&str; 2] = ["cargo run --release -- ", "tenure "];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The commands of tenure in the `sh` blocks of a document.
+fn commands(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).expect("the document is part of the repository");
+    let mut inside = false;
+    let mut found = Vec::new();
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            inside = line.trim() == "```sh";
+        } else if inside {
+            let line = line.split(" #").next().unwrap_or_default().trim();
+            if let Some(arguments) = STARTS.iter().find_map(|start| line.strip_prefix(start)) {
+                found.push(arguments.to_owned());
+            }
+        }
+    }
+    found
+}
+
+fn run_all(document: &str) {
+    let commands = commands(document);
+    assert!(!commands.is_empty(), "{document} shows no command of tenure");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let tenure = |arguments: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenure"))
+            .args(arguments.split_whitespace())
+            .current_dir(folder.path())
+            .output()
+            .expect("tenure starts");
+        assert!(
+            output.status.success(),
+            "{document}: `tenure {arguments}` failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    };
+    // What the reader has and we have not: a file of her own.
+    tenure("demo --out own");
+    for name in ["sales.csv", "orders.csv"] {
+        fs::copy(folder.path().join("own/world/transactions.csv"), folder.path().join(name)).expect("a file to read");
+    }
+    for command in commands {
+        tenure(&command);
+    }
+}
+
+#[test]
+fn the_commands_of_the_readme_work() {
+    run_all("README.md");
+}
+
+#[test]
+fn the_commands_of_the_guide_work() {
+    run_all("docs/guide/getting-started.md");
+}
+
+/// The feature dictionary as Markdown, from the contract of the feature query.
+fn feature_dictionary() -> String {
+    let path = root().join("crates/tables/sql/marts/features.toml");
+    let contract: toml::Table = fs::read_to_string(path).expect("the contract").parse().expect("valid TOML");
+    let sql = fs::read_to_string(root().join("crates/tables/sql/marts/features.sql")).expect("the query");
+    let last = sql.rfind("\nselect\n").expect("a final select");
+    let columns = contract["columns"].as_table().expect("columns");
+    let mut page = format!(
+        "# Feature dictionary\n\nGenerated from `crates/tables/sql/marts/features.toml`; a test keeps it so \
+         (`UPDATE_REFERENCE=1 cargo test --release --workspace documents` rewrites it). {} The SQL is in \
+         `crates/tables/sql/marts/features.sql` and `crates/tables/sql/intermediate/order_events.sql`.\n\n\
+         | feature | meaning | unit | window | needs |\n|---|---|---|---|---|\n",
+        contract["grain"].as_str().expect("a grain sentence")
+    );
+    let mut names: Vec<&String> = columns.keys().collect();
+    names.sort_by_key(|name| sql[last..].find(&format!(" {name}")).unwrap_or(usize::MAX));
+    for name in names {
+        let entry = &columns[name];
+        let cell = |key: &str| entry[key].as_str().expect("text").to_owned();
+        page.push_str(&format!(
+            "| `{name}` | {} | {} | {} | {} |\n",
+            cell("meaning"),
+            cell("unit"),
+            cell("window"),
+            cell("needs")
+        ));
+    }
+    page
+}
+
+#[test]
+fn the_feature_dictionary_is_that_of_the_query() {
+    let path = root().join("docs/reference/features.md");
+    let wanted = feature_dictionary();
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder");
+        fs::write(&path, &wanted).expect("the page");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/reference/features.md is stale: run with UPDATE_REFERENCE=1");
+}
+
+#[test]
+fn the_default_configuration_in_the_reference_is_the_built_in_one() {
+    let path = root().join("docs/reference/tenure.toml");
+    let wanted = fs::read_to_string(root().join("crates/stages/src/config/default.toml")).expect("the defaults");
+    if std::env::var_os("UPDATE_REFERENCE").is_some() {
+        fs::write(&path, &wanted).expect("the page");
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "docs/reference/tenure.toml is stale: run with UPDATE_REFERENCE=1");
+}
