@@ -77,7 +77,10 @@ purchases as (
         min(happened_us) as happened_us,
         count(*) as lines,
         sum(coalesce(amount_e4, 0)) as gross_e4,
-        sum(cast(round(coalesce(quantity, 0) * 1000) as bigint)) as units_e3
+        sum(cast(round(coalesce(quantity, 0) * 1000) as bigint)) as units_e3,
+        -- Nothing is returned by a purchase; as a literal it would be a constant branch of the union below, by which
+        -- DataFusion 55 cannot sort (its plan fails the sanity check).
+        sum(0) as returned_e4
     from cleaned
     where kind in ('sale', 'charge')
     group by customer_id, order_id, known_us
@@ -93,7 +96,7 @@ purchase_events as (
         purchases.gross_e4,
         purchases.units_e3,
         0 as cancelled_e4,
-        0 as returned_e4,
+        purchases.returned_e4,
         0 as return_lines,
         coalesce(product_events.product_lines, 0) as product_lines,
         coalesce(product_events.new_products, 0) as new_products,
@@ -167,19 +170,20 @@ events as (
 select
     customer_id,
     order_id,
-    happened_us,
+    min(happened_us) as happened_us,
     known_us,
-    lines,
-    gross_e4,
-    units_e3,
-    cancelled_e4,
-    returned_e4,
-    return_lines,
-    product_lines,
-    new_products,
-    n_ln_n_e9,
-    price_e4,
-    priced_lines,
-    low_price_lines
+    sum(lines) as lines,
+    sum(gross_e4) as gross_e4,
+    sum(units_e3) as units_e3,
+    sum(cancelled_e4) as cancelled_e4,
+    sum(returned_e4) as returned_e4,
+    sum(return_lines) as return_lines,
+    sum(product_lines) as product_lines,
+    sum(new_products) as new_products,
+    sum(n_ln_n_e9) as n_ln_n_e9,
+    sum(price_e4) as price_e4,
+    sum(priced_lines) as priced_lines,
+    sum(low_price_lines) as low_price_lines
 from events
-order by customer_id, known_us, order_id, happened_us, lines, gross_e4, returned_e4
+group by customer_id, order_id, known_us
+order by customer_id, known_us, order_id
