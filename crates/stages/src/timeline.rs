@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn an_open_window_is_never_used() {
         let (mut timeline, snapshots) = monthly("2009-12-01", "2011-12-10");
-        timeline.data_end = day("2011-12-09");
+        timeline.data_end = day("2011-12-08");
         assert!(!timeline.is_closed(day("2011-09-10"), 90));
         assert!(timeline.is_closed(day("2011-09-10"), 90 - 1));
         assert!(timeline.evaluation(&snapshots, 90).unwrap().test.unwrap() < day("2011-09-10"));

@@ -247,7 +247,7 @@ fn a_short_history_still_gives_segments_and_a_plan() {
 }
 
 #[test]
-#[ignore = "open: it fails and has not been looked into yet"]
+#[ignore = "open: its shop of 240 customers is too small for a value model, which needs 600 in the test window"]
 fn a_run_keeps_its_promises() {
     let dir = TempDir::new().unwrap();
     shop(dir.path(), "shop.csv", 240, 22);
