@@ -160,10 +160,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut facts = facts(config, &table, &people, &plan, &greedy, &problem)?;
     facts.holdout = held_out.iter().filter(|h| **h).count() as u64;
     facts.curve = curve(&problem, config.budget())?;
-    if facts.budget > 0.0 && facts.spend == 0.0 {
-        warnings.push(
-            "the plan makes no offer: at the assumed rates no contact is expected to earn what it costs".to_owned(),
-        );
+    if facts.spend <= 0.0 {
+        let why = if facts.budget > 0.0 {
+            "at the assumed rates no contact is expected to earn what it costs"
+        } else {
+            "the budget is 0; what more would bring stands in outputs/budget_sensitivity.csv"
+        };
+        warnings.push(format!("the plan makes no offer: {why}"));
     }
     write(run, &table, &people, &plan, &problem, &held_out, &facts)?;
     let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
@@ -236,8 +239,12 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
             ("monetary_90d", "a kept customer is worth the spend of its last 90 days".to_owned())
         }
     };
-    assumptions.push(sentence);
     let value = frame.f64s(column)?;
+    if value.iter().all(|v| v.is_nan()) {
+        assumptions.push("the source holds no money, so nobody is worth an offer".to_owned());
+        return Ok(vec![0.0; value.len()]);
+    }
+    assumptions.push(sentence);
     if value.iter().any(|v| v.is_nan()) {
         return Err(Error::Corrupt {
             artefact: artifact::VALUE_SCORES.to_owned(),

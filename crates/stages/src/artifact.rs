@@ -12,10 +12,12 @@ use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::timeline::Timeline;
 
-/// The canonical table, as read.
-pub const TRANSACTIONS: &str = "data/transactions.parquet";
-/// Records that could not be parsed.
-pub const UNPARSED: &str = "data/unparsed.parquet";
+/// The canonical table, as read: one part a file.
+pub const TRANSACTIONS: &str = "data/transactions";
+/// Records that could not be parsed: one part a file.
+pub const UNPARSED: &str = "data/unparsed";
+/// How each file was read: one account a file.
+pub const SOURCES: &str = "data/sources";
 /// Lines kept.
 pub const CLEANED: &str = "data/cleaned.parquet";
 /// Lines and records set aside, with stage and reason.
@@ -60,6 +62,8 @@ pub const BUDGET_SENSITIVITY: &str = "outputs/budget_sensitivity.csv";
 pub const VALIDATION: &str = "validation.json";
 /// The same as a page.
 pub const VALIDATION_PAGE: &str = "validation.md";
+/// How the lines are distributed, for the next run to compare with.
+pub const PROFILE: &str = "data/profile.json";
 /// Figures.
 pub const FIGURES: &str = "figures";
 /// The manifest.
@@ -134,7 +138,7 @@ pub struct RunFolder {
     pub manifest: Manifest,
     timings: BTreeMap<String, f64>,
     /// Artefacts of the run that was there.
-    previous: Vec<String>,
+    previous: Vec<FileFact>,
 }
 
 impl RunFolder {
@@ -149,7 +153,7 @@ impl RunFolder {
         Ok(Self {
             out: out.to_path_buf(),
             staging,
-            previous: manifest.artefacts.iter().map(|fact| fact.name.clone()).collect(),
+            previous: manifest.artefacts.clone(),
             manifest,
             timings: read_json(&out.join(TIMINGS))?.unwrap_or_default(),
         })
@@ -197,6 +201,29 @@ impl RunFolder {
             out: self.out.clone(),
             stage: stage.name(),
         })
+    }
+
+    /// Takes artefacts of the run that was there over into this one: all of them, or none where one is unknown to its
+    /// manifest or is no longer what the manifest says. Gives whether it did.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be read or linked.
+    pub fn take_over(&self, artefacts: &[String]) -> Result<bool> {
+        for artefact in artefacts {
+            let path = self.out.join(artefact);
+            let Some(known) = self.previous.iter().find(|fact| fact.name == *artefact) else { return Ok(false) };
+            if !path.is_file() || FileFact::of(&path, artefact.clone())? != *known {
+                return Ok(false);
+            }
+        }
+        for artefact in artefacts {
+            let (from, to) = (self.out.join(artefact), self.write(artefact)?);
+            // Where the file system knows no links, the bytes are copied.
+            if fs::hard_link(&from, &to).is_err() {
+                fs::copy(&from, &to).map_err(Error::io(&from))?;
+            }
+        }
+        Ok(true)
     }
 
     /// Writes a value as an indented JSON artefact.
@@ -287,7 +314,7 @@ impl RunFolder {
                 (f, name)
             })
             .collect();
-        let folders: Vec<&str> = [FEATURES, LABELS, FIGURES]
+        let folders: Vec<&str> = [TRANSACTIONS, UNPARSED, SOURCES, FEATURES, LABELS, FIGURES]
             .into_iter()
             .filter(|f| staged.iter().any(|(_, name)| name.starts_with(&format!("{f}/"))))
             .collect();
@@ -320,9 +347,10 @@ impl RunFolder {
         let target = self.out.join(MANIFEST);
         fs::rename(self.staging.path().join(MANIFEST), &target).map_err(Error::io(&target))?;
         // What the old manifest named and the new one does not would be taken for part of this run.
-        for stale in self.previous.iter().filter(|name| self.manifest.artefacts.iter().all(|a| a.name != **name)) {
-            match fs::remove_file(self.out.join(stale)) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&self.out.join(stale))(e)),
+        for stale in self.previous.iter().filter(|old| self.manifest.artefacts.iter().all(|a| a.name != old.name)) {
+            let path = self.out.join(&stale.name);
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&path)(e)),
                 _ => {}
             }
         }

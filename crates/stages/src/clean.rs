@@ -39,7 +39,9 @@ pub struct Facts {
     pub kept: u64,
     /// Lines and records set aside.
     pub quarantined: u64,
-    /// The same by source, stage and reason.
+    /// Lines kept, by source; a source of which nothing was kept counts 0.
+    pub kept_by_source: Vec<KeptOf>,
+    /// Lines set aside, by source, stage and reason.
     pub set_aside: Vec<SetAside>,
     /// Lines kept, by kind.
     pub kinds: BTreeMap<String, u64>,
@@ -55,6 +57,15 @@ pub struct Facts {
     pub outlier_lines: u64,
     /// Orders that the isolation forest finds unusual.
     pub outlier_orders: u64,
+}
+
+/// How many lines of a source were kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptOf {
+    /// File, and sheet.
+    pub source: String,
+    /// Lines.
+    pub rows: u64,
 }
 
 /// How many lines of a source were set aside for one reason.
@@ -148,19 +159,25 @@ fn nothing_left(set_aside: u64) -> Error {
 
 /// Where the data start and end, and the snapshot of the decision.
 fn timeline(config: &Config, engine: &Engine) -> Result<Timeline> {
-    let span = engine
-        .select("select min(ordered_at) as first, max(ordered_at) as last, count(*) as n from transactions", &[])?;
+    let span = engine.select(
+        "select min(ordered_at) as first, max(ordered_at) as last,
+                    max(greatest(ordered_at, coalesce(recorded_at, ordered_at))) as known, count(*) as n
+             from transactions",
+        &[],
+    )?;
     if span.one_i64("n")? == 0 {
         return Err(nothing_left(0));
     }
     let (first, last) = (Instant(span.instants("first")?[0]), Instant(span.instants("last")?[0]));
     let end = last.midnight_after();
-    let as_of = config.snapshots.as_of.unwrap_or(end);
+    // The first midnight at which every line had arrived; the last label window closes with the last order all the same.
+    let known = Instant(span.instants("known")?[0]).midnight_after();
+    let as_of = config.snapshots.as_of.unwrap_or(known);
     if as_of <= first {
         return Err(Error::Input {
             problem: format!("as_of is {as_of}, but the data start only at {first}"),
             place: Some("--as-of".to_owned()),
-            cure: format!("choose an instant after {first}, or leave it out for the end of the data ({end})"),
+            cure: format!("choose an instant after {first}, or leave it out for the end of the data ({known})"),
         });
     }
     Ok(Timeline { data_start: first, data_end: end.min(as_of), as_of })
@@ -303,11 +320,36 @@ fn gather(
         .zip(aside.u64s("n")?)
         .map(|(((source, stage), reason), rows)| SetAside { source, stage, reason, rows })
         .collect();
-    let rows_in =
-        engine.select("select (select count(*) from transactions) + (select count(*) from unparsed) as n", &[])?;
-    let rows_in = rows_in.one_i64("n")? as u64;
-    let accounted = kept + set_aside.iter().map(|s| s.rows).sum::<u64>();
-    if accounted != rows_in || kept + quarantined != rows_in {
+    let balance = engine.select(
+        "select
+            coalesce(rows_in.source, kept.source) as source,
+            coalesce(rows_in.n, 0) as rows_in,
+            coalesce(kept.n, 0) as kept
+         from (
+             select source, count(*) as n from (
+                 select source from transactions union all select source from unparsed
+             ) group by source
+         ) as rows_in
+         full join (select source, count(*) as n from cleaned group by source) as kept on rows_in.source = kept.source
+         order by source",
+        &[],
+    )?;
+    let mut kept_by_source = Vec::new();
+    let mut rows_in = 0;
+    for ((source, came), stayed) in
+        balance.texts("source")?.into_iter().zip(balance.u64s("rows_in")?).zip(balance.u64s("kept")?)
+    {
+        let aside: u64 = set_aside.iter().filter(|s| s.source == source).map(|s| s.rows).sum();
+        if came != stayed + aside {
+            return Err(Error::Corrupt {
+                artefact: artifact::QUARANTINE.to_owned(),
+                problem: format!("{came} lines of {source} came in, but {stayed} were kept and {aside} set aside"),
+            });
+        }
+        rows_in += came;
+        kept_by_source.push(KeptOf { source, rows: stayed });
+    }
+    if kept + quarantined != rows_in {
         return Err(Error::Corrupt {
             artefact: artifact::QUARANTINE.to_owned(),
             problem: format!("{rows_in} lines came in, but {kept} were kept and {quarantined} set aside"),
@@ -328,6 +370,7 @@ fn gather(
         rows_in,
         kept,
         quarantined,
+        kept_by_source,
         set_aside,
         customers: customers.one_i64("n")? as u64,
         cancellations_by_prefix,

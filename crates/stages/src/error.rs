@@ -54,6 +54,14 @@ pub enum Error {
     /// A picture could not be drawn.
     #[error(transparent)]
     Figure(#[from] crate::report::figure::FigureError),
+    /// A server could not be reached, or broke off.
+    #[error("{problem}")]
+    Network {
+        /// What happened, as a sentence.
+        problem: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -108,6 +116,7 @@ impl Error {
         match self {
             Self::Config(_) => Kind::Config,
             Self::Checks { .. } => Kind::Checks,
+            Self::Network { .. } => Kind::Retryable,
             Self::Io { source, .. } | Self::Tables(tenure_tables::Error::Io { source, .. }) => io_kind(source),
             Self::Input { .. }
             | Self::World(_)
@@ -132,7 +141,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Input { cure, .. } => Some(cure.clone()),
+            Self::Input { cure, .. } | Self::Network { cure, .. } => Some(cure.clone()),
             Self::Config(e) => e.hint(),
             Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
             Self::Tables(e) => Some(match e {

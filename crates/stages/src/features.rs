@@ -58,7 +58,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.register("snapshots", &list)?;
     let folder = run.write(artifact::FEATURES)?;
     let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
-    let rows = engine.write_partitioned(query::FEATURES.sql, &[season], &folder)?;
+    let rows = engine.write_partitioned(&supported_sql(engine, &season)?, &[season], &folder)?;
     engine.register("features", &folder)?;
 
     let mut horizons = HORIZONS.to_vec();
@@ -112,6 +112,38 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     );
     run.record(Stage::Features, &facts, warnings)?;
     Ok(sentence)
+}
+
+/// The query of the features, with null in the place of those whose column the source does not fill: a count of
+/// products of a source without products is not zero but unknown.
+fn supported_sql(engine: &Engine, season: &(&str, Value)) -> Result<String> {
+    let contract = query::FEATURES.contract()?;
+    let needs = |name: &str| contract.columns.get(name).and_then(|c| c.get("needs")).and_then(|n| n.as_str());
+    let filled = engine.select(
+        "select count(amount) as amount, count(quantity) as quantity, count(sku) as sku, count(unit_price) as unit_price
+         from cleaned",
+        &[],
+    )?;
+    let mut lacking = Vec::new();
+    for column in filled.names() {
+        if filled.one_i64(&column)? == 0 {
+            lacking.push(column);
+        }
+    }
+    if lacking.is_empty() {
+        return Ok(query::FEATURES.sql.to_owned());
+    }
+    let names = engine
+        .select(&format!("select * from ({}) limit 0", query::FEATURES.sql), std::slice::from_ref(season))?
+        .names();
+    let columns: Vec<String> = names
+        .into_iter()
+        .map(|name| {
+            let known = needs(&name).is_none_or(|needed| !lacking.iter().any(|l| l == needed));
+            if known { name } else { format!("case when false then {name} end as {name}") }
+        })
+        .collect();
+    Ok(format!("select {} from ({}) order by as_of, customer_id", columns.join(", "), query::FEATURES.sql))
 }
 
 /// Which features have a value anywhere, and which have none.

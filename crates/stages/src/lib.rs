@@ -12,6 +12,7 @@ pub mod summary;
 pub mod time;
 pub mod timeline;
 
+pub mod fetch;
 pub mod ingest;
 pub mod validate;
 

@@ -40,6 +40,8 @@ const TREE_SHARE: f64 = 0.7;
 const SCALE_FLOOR: f64 = 0.05;
 /// Fewer rows, or fewer buyers than a tenth of it, carry no model.
 const MIN_ROWS: usize = 600;
+/// Fewer customers, or fewer buyers than a tenth of it, say nothing about a model.
+const MIN_TEST_ROWS: usize = 100;
 /// Nobody is taken to buy with less than this chance when spend is divided by it.
 const LEAST_P_BUY: f64 = 0.02;
 /// Look-back windows that the features offer, days.
@@ -134,13 +136,20 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut warnings = panel.warnings.clone();
     let room = Room { config, run, panel: &panel, timeline, horizon };
 
-    let Some(deployment) = deployment.filter(|w| learnable(&panel, &panel.rows(&w.snapshots()))) else {
-        let reason = format!(
-            "no window of {horizon} days that starts at a snapshot and ends before {} holds enough buyers",
-            timeline.data_end
-        );
-        warnings.push(format!("there is no value model: {reason}; the spend of the last {horizon} days stands in"));
-        let mean = room.carry_forward(&now)?;
+    let has_money = panel.feature("monetary_total", &now).iter().any(|m| m.is_finite());
+    let Some(deployment) = deployment.filter(|w| has_money && holds(&panel, &w.snapshots(), MIN_ROWS)) else {
+        let (reason, mean) = if has_money {
+            let reason = format!(
+                "no window of {horizon} days that starts at a snapshot and ends before {} holds enough buyers",
+                timeline.data_end
+            );
+            warnings.push(format!("there is no value model: {reason}; the spend of the last {horizon} days stands in"));
+            (reason, room.carry_forward(&now)?)
+        } else {
+            let reason = "the source holds no money, so there is no spend to forecast".to_owned();
+            warnings.push(format!("there is no value model: {reason}"));
+            (reason, vec![f64::NAN; now.len()])
+        };
         room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None }, &mean)?;
         let facts = Facts {
             horizon_days: horizon,
@@ -155,12 +164,16 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             importance: Vec::new(),
         };
         run.record(Stage::Value, &facts, warnings)?;
-        return Ok("no model: the spend of the last window is carried forward".to_owned());
+        return Ok(if has_money {
+            "no model: the spend of the last window is carried forward".to_owned()
+        } else {
+            "no value: the source holds no money".to_owned()
+        });
     };
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| learnable(&panel, &panel.rows(&w.train)) && learnable(&panel, &panel.rows(&tests(w))));
+        .filter(|w| holds(&panel, &w.train, MIN_ROWS) && holds(&panel, &tests(w), MIN_TEST_ROWS));
     let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
     let seasonal = season(timeline.as_of)?;
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
@@ -236,10 +249,11 @@ fn tests(windows: &Windows) -> Vec<Instant> {
     windows.test.into_iter().collect()
 }
 
-/// Whether the rows hold enough buyers for a model to mean anything.
-fn learnable(panel: &Panel, rows: &[usize]) -> bool {
+/// Whether the snapshots hold at least so many rows, a tenth of that of buyers, and somebody who does not buy.
+fn holds(panel: &Panel, snapshots: &[Instant], least: usize) -> bool {
+    let rows = panel.rows(snapshots);
     let buyers = rows.iter().filter(|&&i| panel.orders[i] > 0.5).count();
-    rows.len() >= MIN_ROWS && buyers >= MIN_ROWS / 10 && buyers < rows.len()
+    rows.len() >= least && buyers >= least / 10 && buyers < rows.len()
 }
 
 struct Learners {
@@ -544,8 +558,10 @@ impl Room<'_> {
         })
     }
 
+    /// Writes the values; what is NaN is unknown and becomes null.
     fn write_scores(&self, rows: &[usize], scores: &Scores, value_if_retained: &[f64]) -> Result<()> {
         let n = rows.len();
+        let known = |v: &[f64]| Column::OptF64(v.iter().map(|v| v.is_finite().then_some(*v)).collect());
         let quantile = |j: usize| -> Column {
             Column::OptF64((0..n).map(|i| scores.quantiles.as_ref().map(|q| q.get(i, j))).collect())
         };
@@ -553,11 +569,11 @@ impl Room<'_> {
             &self.run.write(artifact::VALUE_SCORES)?,
             &[
                 ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
-                ("value_mean", Column::F64(scores.mean.clone())),
+                ("value_mean", known(&scores.mean)),
                 ("value_q10", quantile(0)),
                 ("value_q50", quantile(1)),
                 ("value_q90", quantile(2)),
-                ("value_if_retained", Column::F64(value_if_retained.to_vec())),
+                ("value_if_retained", known(value_if_retained)),
             ],
         )?;
         Ok(())

@@ -116,8 +116,8 @@ impl Engine {
         Ok(Self { session, runtime })
     }
 
-    /// Makes a Parquet file, or a folder of files partitioned as `as_of=…`, known as `table`; an older table of that
-    /// name is replaced.
+    /// Makes a Parquet file, or a folder of files that may be partitioned as `as_of=…`, known as `table`; an older
+    /// table of that name is replaced.
     ///
     /// # Errors
     /// [`Error::Engine`] when the file does not exist or is no Parquet.
@@ -126,7 +126,7 @@ impl Engine {
         let text = path.to_string_lossy();
         self.session.deregister_table(table).map_err(Error::engine(what.clone()))?;
         let mut options = ParquetReadOptions::default();
-        if path.is_dir() {
+        if is_partitioned(path) {
             options =
                 options.table_partition_cols(vec![("as_of".to_owned(), datafusion::arrow::datatypes::DataType::Utf8)]);
         }
@@ -211,6 +211,13 @@ impl Engine {
             params.iter().map(|(name, value)| ((*name).to_owned(), value.scalar())).collect();
         frame.with_param_values(values).map_err(Error::engine(title(sql)))
     }
+}
+
+fn is_partitioned(path: &Path) -> bool {
+    let is_part = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with("as_of="))
+    };
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(is_part))
 }
 
 /// The first words of a query, to name it in an error.

@@ -140,6 +140,18 @@ pub const VALIDATE_RETURNS: Query = query(
     include_str!("../sql/staging/validate_returns.sql"),
     include_str!("../sql/staging/validate_returns.toml"),
 );
+/// Distribution of a period's lines over their numbers.
+pub const VALIDATE_PROFILE_NUMBERS: Query = query(
+    "validate_profile_numbers",
+    include_str!("../sql/staging/validate_profile_numbers.sql"),
+    include_str!("../sql/staging/validate_profile_numbers.toml"),
+);
+/// Distribution of a period's lines over their words.
+pub const VALIDATE_PROFILE_WORDS: Query = query(
+    "validate_profile_words",
+    include_str!("../sql/staging/validate_profile_words.sql"),
+    include_str!("../sql/staging/validate_profile_words.toml"),
+);
 /// Rejected records by reason and column.
 pub const VALIDATE_REJECTS: Query = query(
     "validate_rejects",
@@ -167,5 +179,7 @@ pub const ALL: &[Query] = &[
     VALIDATE_VALUES,
     VALIDATE_MIX,
     VALIDATE_RETURNS,
+    VALIDATE_PROFILE_NUMBERS,
+    VALIDATE_PROFILE_WORDS,
     VALIDATE_REJECTS,
 ];

@@ -1,6 +1,7 @@
 //! The command line: one file per verb, the help text is the arguments' documentation.
 
 mod demo;
+mod fetch;
 mod init;
 mod run;
 mod settings;
@@ -38,6 +39,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Demo(demo::Args),
+    Fetch(fetch::Args),
     Ingest(stage::Ingest),
     Validate(stage::Validate),
     Clean(stage::Clean),
@@ -55,6 +57,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Init(args) => args.run(),
         Command::Run(args) => args.run(start),
         Command::Demo(args) => args.run(start),
+        Command::Fetch(args) => args.run(),
         Command::Ingest(args) => args.run(start),
         Command::Validate(args) => args.run(start),
         Command::Clean(args) => args.run(start),

@@ -86,6 +86,9 @@ pub(crate) struct Strictness {
     /// End with exit code 1 when a check of level error fails.
     #[arg(long)]
     strict: bool,
+    /// Data contract (TOML, in the names of ODCS) whose demands become checks.
+    #[arg(long, value_name = "FILE")]
+    contract: Option<String>,
 }
 
 fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesParser {
@@ -177,7 +180,7 @@ impl Planning {
 
 impl Strictness {
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
-        Overrides { strict: self.strict, ..overrides }
+        Overrides { strict: self.strict, contract: self.contract, ..overrides }
     }
 }
 

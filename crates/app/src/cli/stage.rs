@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tenure_stages::config::Config;
 use tenure_stages::ctx::Stage;
-use tenure_stages::pipeline;
+use tenure_stages::{ingest, pipeline};
 
 use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Strictness, ValueHorizon};
 use crate::error::Error;
@@ -13,13 +13,21 @@ use crate::ui;
 
 /// Stage 1: read files of transactions into the canonical table.
 ///
-/// Columns are found by name, or mapped in [data.columns] of the configuration.
+/// Columns are found by name, or mapped in [data.columns] of the configuration. A further run on the
+/// same folder reads only the files that are new or have changed.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure ingest sales_2010.csv sales_2011.csv --date-order dmy --out shop")]
+#[command(after_help = "\
+Examples:
+  tenure ingest sales.csv --dry-run                          see how the file is understood, read nothing
+  tenure ingest sales_2010.csv sales_2011.csv --out shop     several files are one source
+  tenure ingest sales/ --date-order dmy --out shop           every table in a folder")]
 pub(crate) struct Ingest {
-    /// Files of transactions: CSV (also gzipped), XLSX or Parquet.
+    /// Files of transactions, folders of them, or patterns: CSV (also gzipped), XLSX or Parquet.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// Show how each file would be read, its columns, dates and first rows, and read nothing.
+    #[arg(long)]
+    dry_run: bool,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -109,6 +117,9 @@ pub(crate) struct Report {
 impl Ingest {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         let config = self.common.fresh(&self.reading.lay_over(self.common.overrides()))?;
+        if self.dry_run {
+            return ui::show_preview(&ingest::preview(&config, &self.files)?, self.common.format);
+        }
         run(&self.common, &config, start, Stage::Ingest, &self.files)
     }
 }
@@ -171,5 +182,5 @@ impl Report {
 
 fn run(common: &Common, config: &Config, start: Instant, stage: Stage, files: &[PathBuf]) -> Result<(), Error> {
     let report = common.in_world(config, start, |ctx| pipeline::run_stage(ctx, config, stage, files, &common.out))?;
-    ui::show_stage(report.stage, &report.sentence, &report.facts, common.format)
+    ui::show_stage(&report, common.format)
 }

@@ -1,20 +1,24 @@
 //! What people and programs read: data on standard output, words on standard error.
 
 mod number;
+mod preview;
 mod progress;
 mod screen;
+mod stage;
 mod table;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
 
 use serde_json::Value;
-use tenure_stages::ctx::Stage;
+use tenure_stages::fetch::{DataSet, Fetched};
+use tenure_stages::ingest::Understood;
+use tenure_stages::pipeline::StageReport;
 use tenure_stages::summary::Summary;
 
 use crate::error::Error;
 
-pub(crate) use progress::Watcher;
+pub(crate) use progress::{Meter, Watcher};
 
 /// Form of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -79,18 +83,53 @@ pub(crate) fn show_summary(summary: &Summary, format: Format) -> Result<(), Erro
     print(&text)
 }
 
-/// Shows the result of one stage.
-pub(crate) fn show_stage(stage: Stage, sentence: &str, facts: &Value, format: Format) -> Result<(), Error> {
-    let value = serde_json::json!({ "stage": stage.name(), "sentence": sentence, "facts": facts });
+/// Shows the result of one stage; what its reader must know goes to standard error.
+pub(crate) fn show_stage(report: &StageReport, format: Format) -> Result<(), Error> {
+    if !matches!(format, Format::Json | Format::Csv) {
+        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
+    }
     match format {
-        Format::Table => print(&format!("{}: {sentence}\n", stage.name())),
-        Format::Json => print(&json(&value)),
-        Format::Csv => print(&csv(&value)),
+        Format::Table => print(&stage::page(report)),
+        Format::Json => print(&json(&as_value(report))),
+        Format::Csv => print(&csv(&as_value(report))),
     }
 }
 
-fn as_value(summary: &Summary) -> Value {
-    serde_json::to_value(summary).expect("a summary has text keys only")
+/// The proxy that the environment names.
+#[allow(clippy::disallowed_methods, reason = "the environment belongs to this crate")]
+pub(crate) fn proxy() -> Option<String> {
+    let named = |name| std::env::var(name).ok().filter(|proxy| !proxy.is_empty());
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(named)
+}
+
+/// Shows what was fetched.
+pub(crate) fn show_fetched(fetched: &Fetched, data: &DataSet, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&format!(
+            "{}: {} rows{}\n  {}\n  BLAKE3 {}\nNext: tenure run {}\n",
+            fetched.path.display(),
+            fetched.rows,
+            if fetched.already_there { ", there already and unchanged" } else { "" },
+            data.origin,
+            fetched.blake3,
+            fetched.path.display()
+        )),
+        Format::Json => print(&json(&as_value(fetched))),
+        Format::Csv => print(&csv(&as_value(fetched))),
+    }
+}
+
+/// Shows how files would be read.
+pub(crate) fn show_preview(files: &[Understood], format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&preview::page(files, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(&files))),
+        Format::Csv => print(&csv(&as_value(&files))),
+    }
+}
+
+fn as_value(found: &impl serde::Serialize) -> Value {
+    serde_json::to_value(found).expect("what is shown has text keys only")
 }
 
 fn json(value: &Value) -> String {

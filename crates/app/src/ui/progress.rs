@@ -44,6 +44,42 @@ impl Progress for Watcher {
     }
 }
 
+/// Tells of bytes that arrive, where standard error is a terminal.
+pub(crate) struct Meter {
+    bar: Option<ProgressBar>,
+}
+
+impl Meter {
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::no_length();
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {bytes} of {total_bytes} {bytes_per_sec}") {
+                bar.set_style(style);
+            }
+            bar
+        });
+        Self { bar }
+    }
+
+    /// Shows the bytes so far, and in all where that is known.
+    pub(crate) fn show(&self, bytes: u64, total: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(bytes);
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Drop for Watcher {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

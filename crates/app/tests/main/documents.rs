@@ -8,7 +8,7 @@ use std::process::Command;
 const STARTS: [&str; 2] = ["cargo run --release -- ", "tenure "];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..")
 }
 
 /// The commands of tenure in the `sh` blocks of a document.

@@ -9,7 +9,7 @@ const GROUND_FLOOR: [&str; 9] = ["error", "num", "optim", "rng", "outlier", "boo
 const MATH_ROOMS: [&str; 4] = ["segment", "churn", "value", "allocate"];
 const STAGE_ROOMS: [&str; 10] =
     ["ingest", "validate", "clean", "features", "segment", "churn", "value", "allocate", "report", "world"];
-const LONGEST_FILE: usize = 700;
+const LONGEST_FILE: usize = 600;
 
 struct Source {
     /// Path from the repository's root, with `/`.
@@ -18,7 +18,7 @@ struct Source {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../..").canonicalize().unwrap()
 }
 
 /// All text files of the repository below `folder`, build products and runs left out.

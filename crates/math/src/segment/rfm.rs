@@ -72,8 +72,7 @@ pub fn score(recency_days: &[f64], frequency: &[f64], monetary: &[f64], ties: Ti
 /// The fifth each value stands in, 5 = best.
 ///
 /// # Errors
-/// [`Error::TooFew`] without values (below two values for [`Ties::First`], which then has no fifths),
-/// [`Error::NotFinite`] for NaN or infinity.
+/// [`Error::TooFew`] without values, [`Error::NotFinite`] for NaN or infinity. A single value stands in the middle: 3.
 ///
 /// ```
 /// use tenure_math::segment::rfm::{Better, Ties, quintiles};
@@ -85,9 +84,11 @@ pub fn score(recency_days: &[f64], frequency: &[f64], monetary: &[f64], ties: Ti
 pub fn quintiles(values: &[f64], better: Better, ties: Ties) -> Result<Vec<u8>> {
     num::require_finite("scored measure", values)?;
     let n = values.len();
-    let needed = if ties == Ties::First { 2 } else { 1 };
-    if n < needed {
-        return Err(Error::TooFew { what: "quintiles", needed, found: n });
+    if n == 0 {
+        return Err(Error::TooFew { what: "quintiles", needed: 1, found: 0 });
+    }
+    if n == 1 {
+        return Ok(vec![3]);
     }
     let order = num::argsort(values);
     let mut scores = vec![0_u8; n];
@@ -163,7 +164,9 @@ mod tests {
         assert_eq!((s.code(0), s.code(4)), ("515".to_owned(), "154".to_owned()));
         assert!(score(&[1.0], &[], &[1.0], Ties::Share).is_err());
         assert!(quintiles(&[], Better::High, Ties::Share).is_err());
-        assert!(quintiles(&[1.0], Better::High, Ties::First).is_err());
+        for ties in [Ties::Share, Ties::First] {
+            assert_eq!(quintiles(&[1.0], Better::High, ties).unwrap(), [3]);
+        }
         assert!(quintiles(&[f64::NAN], Better::High, Ties::Share).is_err());
         assert_eq!(quintiles(&[4.0], Better::High, Ties::Share).unwrap(), [3]);
         assert_eq!(quintiles(&[0.0, -0.0], Better::High, Ties::Share).unwrap(), [3, 3]);

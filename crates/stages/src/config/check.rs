@@ -70,6 +70,7 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("snapshots.min_history_days", Whole(1, 3650)),
     ("snapshots.max", Whole(0, 10_000)),
     ("validate.strict", Flag),
+    ("validate.contract", Text),
     ("validate.freshness_days", Whole(1, 3650)),
     ("validate.drift_psi", Above(0.0, f64::MAX)),
     ("clean.duplicates", Word(Duplicates::WORDS)),

@@ -127,6 +127,8 @@ pub struct SnapshotsConfig {
 pub struct ValidateConfig {
     /// Whether a failed error-level check ends the run.
     pub strict: bool,
+    /// File of a data contract; empty = none.
+    pub contract: String,
     /// Days after which the last order is stale at the snapshot.
     pub freshness_days: u32,
     /// Population stability index above which the latest month has drifted.

@@ -26,6 +26,8 @@ pub struct Overrides {
     pub date_order: Option<String>,
     /// `--strict`
     pub strict: bool,
+    /// `--contract`
+    pub contract: Option<String>,
     /// `--seed`
     pub seed: Option<i64>,
     /// `--threads`
@@ -38,7 +40,7 @@ impl Overrides {
         let mut value = config.to_value();
         let mut places = Places::none();
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 10] = [
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 11] = [
             ("--as-of", "snapshots", "as_of", text(&self.as_of)),
             // NaN has no JSON; null is refused by the rule, as it should be.
             ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
@@ -48,6 +50,7 @@ impl Overrides {
             ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
             ("--date-order", "data", "date_order", text(&self.date_order)),
             ("--strict", "validate", "strict", self.strict.then(|| json!(true))),
+            ("--contract", "validate", "contract", text(&self.contract)),
             ("--seed", "run", "seed", self.seed.map(|seed| json!(seed))),
             ("--threads", "run", "threads", self.threads.map(|threads| json!(threads))),
         ];

@@ -28,6 +28,8 @@ pub struct StageReport {
     pub sentence: String,
     /// What it recorded in the manifest.
     pub facts: Value,
+    /// What the reader must know.
+    pub warnings: Vec<String>,
 }
 
 /// Runs all stages on the files and publishes the outcome in `out`, whole or not at all.
@@ -59,7 +61,8 @@ pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf
     let sentence = step(ctx, config, &engine, inputs, &mut folder, stage)?;
     let manifest = folder.publish()?;
     let facts = manifest.stages.get(stage.name()).cloned().unwrap_or(Value::Null);
-    Ok(StageReport { stage, sentence, facts })
+    let warnings = manifest.warnings.get(stage.name()).cloned().unwrap_or_default();
+    Ok(StageReport { stage, sentence, facts, warnings })
 }
 
 fn open(ctx: &Ctx<'_>, config: &Config) -> Result<Engine> {

@@ -21,8 +21,8 @@ pub struct SegmentScores {
     pub recency_days: f64,
     /// Mean number of purchases.
     pub frequency: f64,
-    /// Mean net spend so far.
-    pub monetary_total: f64,
+    /// Mean net spend so far; `None` where the source holds no money.
+    pub monetary_total: Option<f64>,
     /// Share of all net spend so far.
     pub revenue_share: f64,
     /// Mean engagement score.
@@ -87,10 +87,15 @@ pub(super) fn write_customers(
     let mut missing =
         vec![("p_alive".to_owned(), "no buy-till-you-die model has been fitted in this version".to_owned())];
     let scores = engine.select(
-        "select count(*) as n, count(p_churn) as p_churn, count(value_q90) as value_q90
+        "select count(p_churn) as p_churn, count(value_mean) as value_mean, count(value_q90) as value_q90
          from churn_scores inner join value_scores on churn_scores.customer_id = value_scores.customer_id",
         &[],
     )?;
+    if scores.one_i64("value_mean")? == 0 {
+        for column in ["monetary_total", "value_mean"] {
+            missing.push((column.to_owned(), "the source holds no money".to_owned()));
+        }
+    }
     if scores.one_i64("p_churn")? == 0 {
         missing.push(("p_churn".to_owned(), "the history is too short for a churn model".to_owned()));
     }
@@ -141,7 +146,7 @@ pub(super) fn write_segments(engine: &Engine, run: &RunFolder) -> Result<Vec<Seg
                 customer_share: n / names.len() as f64,
                 recency_days: sum(&recency) / n,
                 frequency: sum(&frequency) / n,
-                monetary_total: sum(&monetary) / n,
+                monetary_total: known(&monetary),
                 revenue_share: if revenue > 0.0 { sum(&monetary) / revenue } else { 0.0 },
                 engagement_score: sum(&engagement) / n,
                 p_churn_mean: known(&p_churn),
@@ -161,7 +166,7 @@ pub(super) fn write_segments(engine: &Engine, run: &RunFolder) -> Result<Vec<Seg
                 format!("{:.6}", s.customer_share),
                 format!("{:.2}", s.recency_days),
                 format!("{:.3}", s.frequency),
-                format!("{:.2}", s.monetary_total),
+                optional(s.monetary_total, 2),
                 format!("{:.6}", s.revenue_share),
                 format!("{:.2}", s.engagement_score),
                 optional(s.p_churn_mean, 4),

@@ -89,12 +89,15 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         "select * from features where as_of = $as_of order by customer_id",
         &[("as_of", Value::Text(as_of.clone()))],
     )?;
-    let (recency, frequency, monetary) =
+    let (recency, frequency, mut monetary) =
         (frame.f64s("recency_days")?, frame.f64s("frequency")?, frame.f64s("monetary_total")?);
     let ids = frame.texts("customer_id")?;
     let n = ids.len();
     // Where the source holds no money, customers differ by recency and frequency alone.
-    let counts_only = monetary.iter().all(|m| m.abs() < 1e-12);
+    let counts_only = monetary.iter().all(|m| m.is_nan());
+    if counts_only {
+        monetary.fill(0.0);
+    }
     let ties = match config.segments.rfm_ties {
         RfmTies::Share => rfm::Ties::Share,
         RfmTies::First => rfm::Ties::First,

@@ -488,6 +488,15 @@ pub(super) const PRICE_DRIFT: Spec = spec(
     "of the last 90 days would have to change their price band to have the mix of before",
     "A new price list, another currency, or net for gross; retrain after such a change.",
 );
+pub(super) const PROFILE_DRIFT: Spec = spec(
+    "like_the_last_run",
+    Drift,
+    Warn,
+    None,
+    "measures",
+    "are distributed differently from the last run in this folder",
+    "Look at the named measures: a changed export, unit, currency or feed; if the business changed, retrain and go on.",
+);
 
 /// Every check, in the order of the report.
 pub(super) const ALL: &[Spec] = &[
@@ -541,6 +550,7 @@ pub(super) const ALL: &[Spec] = &[
     HISTORY_LENGTH,
     COUNTRY_DRIFT,
     PRICE_DRIFT,
+    PROFILE_DRIFT,
 ];
 
 #[cfg(test)]

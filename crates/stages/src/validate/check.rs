@@ -1,5 +1,7 @@
 //! What a check is: its category and severity, what it counted, a few masked examples, and a sentence for people.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -90,7 +92,7 @@ impl Severity {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Check {
     /// Its name, stable between releases.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its category.
     pub category: Category,
     /// How much a failure matters; a failure beyond the check's error share is an error.
@@ -108,7 +110,7 @@ pub struct Check {
     /// What was found, for people.
     pub sentence: String,
     /// What to do about it.
-    pub remedy: &'static str,
+    pub remedy: Cow<'static, str>,
     /// Further figures behind the sentence, by name.
     pub observed: Map<String, Value>,
 }

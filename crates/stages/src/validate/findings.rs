@@ -44,7 +44,7 @@ impl Findings {
         let mut examples = found.examples;
         examples.truncate(MAX_EXAMPLES);
         self.checks.push(Check {
-            name: spec.name,
+            name: spec.name.into(),
             category: spec.category,
             severity: if escalates { Severity::Error } else { spec.severity },
             success: Some(success),
@@ -53,7 +53,7 @@ impl Findings {
             unexpected_count: Some(found.unexpected),
             partial_unexpected_list: examples,
             sentence,
-            remedy: spec.remedy,
+            remedy: spec.remedy.into(),
             observed: found.observed,
         });
     }
@@ -61,7 +61,7 @@ impl Findings {
     /// Adds a check whose question does not apply; `why` completes "Not checked: …".
     pub(super) fn skip(&mut self, spec: &Spec, why: &str) {
         self.checks.push(Check {
-            name: spec.name,
+            name: spec.name.into(),
             category: spec.category,
             severity: spec.severity,
             success: None,
@@ -70,14 +70,20 @@ impl Findings {
             unexpected_count: None,
             partial_unexpected_list: Vec::new(),
             sentence: format!("Not checked: {why}."),
-            remedy: spec.remedy,
+            remedy: spec.remedy.into(),
             observed: Map::new(),
         });
     }
 
-    /// The checks in the order of the catalogue.
+    /// Adds a check that is not in the catalogue.
+    pub(super) fn add(&mut self, check: Check) {
+        self.checks.push(check);
+    }
+
+    /// The checks in the order of the catalogue, then the others as they came.
     pub(super) fn into_checks(mut self) -> Vec<Check> {
-        self.checks.sort_by_key(|check| catalogue::ALL.iter().position(|spec| spec.name == check.name));
+        let place = |check: &Check| catalogue::ALL.iter().position(|spec| spec.name == check.name);
+        self.checks.sort_by_key(|check| place(check).unwrap_or(usize::MAX));
         self.checks
     }
 }

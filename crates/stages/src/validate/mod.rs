@@ -10,9 +10,11 @@
 mod calendar;
 mod catalogue;
 mod check;
+mod contract;
 mod entities;
 mod findings;
 mod lines;
+mod profile;
 mod repeats;
 mod stage;
 mod values;
@@ -26,6 +28,8 @@ use tenure_tables::engine::Engine;
 use tenure_tables::frame::Frame;
 use tenure_tables::query;
 
+pub use contract::Contract;
+pub use profile::Profiles;
 pub use stage::run;
 
 pub use check::{Category, Check, MAX_EXAMPLES, Severity, mask, thousands};
@@ -105,6 +109,10 @@ pub struct Inputs<'a> {
     pub unparsed: Option<&'a Path>,
     /// What the ingest counted; empty = unknown.
     pub sources: &'a [SourceRows],
+    /// This run's distributions and the last run's; `None` = nothing to compare with.
+    pub profiles: Option<&'a Profiles>,
+    /// What the user demands of the table.
+    pub contract: Option<&'a Contract>,
 }
 
 /// The results of all checks.
@@ -153,7 +161,7 @@ impl Validation {
     /// What a manifest keeps of it.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        let failed = |severity| self.failed(severity).map(|check| check.name.to_owned()).collect();
+        let failed = |severity| self.failed(severity).map(|check| check.name.to_string()).collect();
         Facts {
             passed: self.passed,
             checks: self.checks.len(),
@@ -263,6 +271,11 @@ pub fn validate(engine: &Engine, rules: &Rules, data_end: Instant, inputs: &Inpu
     entities::customers(engine, &columns, &mut findings)?;
     let doubt = lines::cancellation_doubt(rules, &columns, &tallies);
     entities::returns(engine, rules, &columns, doubt, &mut findings)?;
+
+    profile::check(engine, inputs.profiles, &mut findings)?;
+    if let Some(contract) = inputs.contract {
+        contract.check(engine, &mut findings)?;
+    }
 
     let checks = findings.into_checks();
     let passed = !checks.iter().any(|check| check.failed() && check.severity == Severity::Error);

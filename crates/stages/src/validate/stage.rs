@@ -1,9 +1,11 @@
 //! The stage: reads what ingestion left, checks it, writes the outcome.
 
+use std::path::Path;
+
 use serde::Deserialize;
 use tenure_tables::engine::Engine;
 
-use super::{Inputs, Rules, SourceRows, validate};
+use super::{Contract, Inputs, Profiles, Rules, SourceRows, validate};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
@@ -43,8 +45,20 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let record: IngestRecord = run.manifest.stage(Stage::Ingest, run.out())?;
     let sources: Vec<SourceRows> =
         record.sources.into_iter().map(|s| SourceRows { source: s.name, rows: s.rows_out }).collect();
-    let inputs = Inputs { transactions: &transactions, unparsed: Some(&unparsed), sources: &sources };
+    let contract = match config.validate.contract.as_str() {
+        "" => None,
+        path => Some(Contract::load(Path::new(path))?),
+    };
+    let profiles = Profiles::read(engine, run, end)?;
+    let inputs = Inputs {
+        transactions: &transactions,
+        unparsed: Some(&unparsed),
+        sources: &sources,
+        profiles: Some(&profiles),
+        contract: contract.as_ref(),
+    };
     let outcome = validate(engine, &rules, end, &inputs)?;
+    profiles.write(run)?;
     run.write_json(artifact::VALIDATION, &outcome.to_json())?;
     run.write_text(artifact::VALIDATION_PAGE, &outcome.to_page())?;
     run.record(Stage::Validate, &outcome.facts(), Vec::new())?;

@@ -100,7 +100,8 @@ impl Table {
     fn validate(&self, rules: &Rules, threads: usize, batch_size: usize) -> Validation {
         let engine = Engine::open(&EngineConfig { threads, batch_size, ..EngineConfig::default() }).unwrap();
         let end = Instant(start() + 200 * DAY_US);
-        let inputs = Inputs { transactions: &self.path(), unparsed: None, sources: &[] };
+        let inputs =
+            Inputs { transactions: &self.path(), unparsed: None, sources: &[], profiles: None, contract: None };
         validate(&engine, rules, end, &inputs).unwrap()
     }
 }
@@ -122,10 +123,10 @@ fn check_of(lines: &[Line]) -> Validation {
 fn a_clean_shop_passes_and_says_what_it_could_not_ask() {
     let result = check_of(&shop());
     assert!(result.passed);
-    let failed: Vec<&str> = result.checks.iter().filter(|c| c.failed()).map(|c| c.name).collect();
+    let failed: Vec<&str> = result.checks.iter().filter(|c| c.failed()).map(|c| &*c.name).collect();
     // The shop has no category, channel … column, half a year of history, and ends in mid-July.
     assert_eq!(failed, ["empty_columns", "last_month_whole", "history_length"]);
-    let names: Vec<&str> = result.checks.iter().map(|c| c.name).collect();
+    let names: Vec<&str> = result.checks.iter().map(|c| &*c.name).collect();
     let catalogue: Vec<&str> = catalogue::ALL.iter().map(|s| s.name).collect();
     assert_eq!(names, catalogue, "every check of the catalogue appears once, in its order");
     let skipped = result.check("one_currency").unwrap();
@@ -311,7 +312,7 @@ fn money_of_two_currencies_is_an_error() {
     lines[9].currency = Some("USD");
     let result = check_of(&lines);
     assert!(!result.passed);
-    assert_eq!(result.failed(Severity::Error).map(|c| c.name).collect::<Vec<_>>(), ["one_currency"]);
+    assert_eq!(result.failed(Severity::Error).map(|c| &*c.name).collect::<Vec<_>>(), ["one_currency"]);
 }
 
 #[test]
@@ -320,7 +321,8 @@ fn rows_after_as_of_are_counted_and_the_sources_are_held_to_their_counts() {
     let engine = Engine::open(&EngineConfig::default()).unwrap();
     let as_of = Instant(start() + 150 * DAY_US);
     let sources = [SourceRows { source: "shop.csv".to_owned(), rows: 399 }];
-    let inputs = Inputs { transactions: &table.path(), unparsed: None, sources: &sources };
+    let inputs =
+        Inputs { transactions: &table.path(), unparsed: None, sources: &sources, profiles: None, contract: None };
     let result = validate(&engine, &Rules { as_of: Some(as_of), ..rules() }, as_of, &inputs).unwrap();
     assert_eq!(result.check("not_after_as_of").unwrap().unexpected_count, Some(100));
     assert_eq!(result.check("rows_arrived").unwrap().unexpected_count, Some(1));
@@ -346,7 +348,8 @@ fn rejected_records_are_listed_by_reason_and_masked() {
     )
     .unwrap();
     let engine = Engine::open(&EngineConfig::default()).unwrap();
-    let inputs = Inputs { transactions: &table.path(), unparsed: Some(&unparsed), sources: &[] };
+    let inputs =
+        Inputs { transactions: &table.path(), unparsed: Some(&unparsed), sources: &[], profiles: None, contract: None };
     let result = validate(&engine, &rules(), Instant(start() + 200 * DAY_US), &inputs).unwrap();
     let check = result.check("rejected_rows").unwrap();
     assert_eq!((check.unexpected_count, check.element_count), (Some(3), Some(403)));
@@ -389,7 +392,7 @@ fn a_log_of_customers_and_dates_alone_is_checked_as_far_as_it_goes() {
 fn an_empty_table_is_an_error_and_no_panic() {
     let result = check_of(&[]);
     assert!(!result.passed);
-    assert_eq!(result.failed(Severity::Error).map(|c| c.name).collect::<Vec<_>>(), ["required_columns"]);
+    assert_eq!(result.failed(Severity::Error).map(|c| &*c.name).collect::<Vec<_>>(), ["required_columns"]);
     assert!(result.to_page().starts_with("# Validation"));
 }
 
@@ -523,7 +526,7 @@ fn online_retail_holds_what_is_known_to_be_there() {
     for (sheets, threads) in [(false, 1), (true, 1), (true, 2)] {
         let path = online_retail(&raw, dir.path(), sheets);
         let engine = Engine::open(&EngineConfig { threads, ..EngineConfig::default() }).unwrap();
-        let inputs = Inputs { transactions: &path, unparsed: None, sources: &[] };
+        let inputs = Inputs { transactions: &path, unparsed: None, sources: &[], profiles: None, contract: None };
         let result = validate(&engine, &rules, end, &inputs).unwrap();
         let count = |name: &str| result.check(name).unwrap().unexpected_count;
         assert_eq!(result.rows, 1_067_371);

@@ -14,6 +14,8 @@ transactions as (
         round(coalesce(amount, quantity * unit_price), 4) as amount,
         ordered_at,
         recorded_at,
+        -- What arrives late is known only from its arrival on.
+        greatest(ordered_at, coalesce(recorded_at, ordered_at)) as known_at,
         country,
         currency,
         discount,
@@ -59,6 +61,7 @@ returns as (
         unit_price,
         -quantity as quantity,
         ordered_at,
+        known_at,
         source,
         line_no,
         row_number() over (
@@ -66,7 +69,7 @@ returns as (
             order by source, line_no
         ) as occurrence
     from classified
-    where kind = 'return' and customer_id is not null and quantity < 0 and ordered_at < $as_of
+    where kind = 'return' and customer_id is not null and quantity < 0 and known_at < $as_of
 ),
 
 sales as (
@@ -77,17 +80,18 @@ sales as (
         quantity,
         order_id,
         ordered_at,
+        known_at,
         source,
         line_no
     from classified
-    where kind = 'sale' and customer_id is not null and quantity > 0 and ordered_at < $as_of
+    where kind = 'sale' and customer_id is not null and quantity > 0 and known_at < $as_of
 ),
 
 candidates as (
     select
         returns.source as return_source,
         returns.line_no as return_line_no,
-        returns.ordered_at as returned_at,
+        returns.known_at as returned_at,
         returns.quantity as return_quantity,
         sales.source as sale_source,
         sales.line_no as sale_line_no,
@@ -105,6 +109,7 @@ candidates as (
             and returns.sku = sales.sku
             and returns.unit_price = sales.unit_price
             and sales.ordered_at <= returns.ordered_at
+            and sales.known_at <= returns.known_at
             and sales.quantity >= returns.quantity
     where returns.occurrence = 1 or not $drop_duplicates
 ),
@@ -168,7 +173,7 @@ lines as (
         classified.source,
         classified.line_no,
         case
-            when classified.ordered_at >= $as_of then 1
+            when classified.known_at >= $as_of then 1
             when classified.customer_id is null then 2
             when
                 $drop_outliers and classified.kind = 'sale'
@@ -176,7 +181,7 @@ lines as (
                 then 5
         end as stage,
         case
-            when classified.ordered_at >= $as_of then 'after_as_of'
+            when classified.known_at >= $as_of then 'after_as_of'
             when classified.customer_id is null then 'no_customer'
             when
                 $drop_outliers and classified.kind = 'sale'

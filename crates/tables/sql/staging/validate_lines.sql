@@ -46,7 +46,7 @@ select
     or unit_price > 1.7e308 or unit_price < -1.7e308
     or amount > 1.7e308 or amount < -1.7e308
         as is_not_finite,
-    ordered_at >= $as_of as is_after_as_of,
+    greatest(ordered_at, coalesce(recorded_at, ordered_at)) >= $as_of as is_after_as_of,
     ordered_at < timestamp '1980-01-01 00:00:00' as is_before_1980,
     recorded_at < ordered_at as is_recorded_before,
     is_cancellation,

@@ -168,7 +168,7 @@ fn looks_like_utf16(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// UTF-8 unless more lines speak against it than for it.
+/// UTF-8 unless hardly a line beyond ASCII is.
 fn guess(head: &[u8]) -> (Text, String) {
     if head.is_ascii() {
         return (Text::Open, "ASCII so far".to_owned());
@@ -192,7 +192,8 @@ fn guess(head: &[u8]) -> (Text, String) {
     match (utf8, other) {
         (0, 0) => (Text::Open, "ASCII so far".to_owned()),
         (_, 0) => (Text::Utf8, "UTF-8".to_owned()),
-        (utf8, other) if utf8 > other => (Text::Utf8, format!("UTF-8, though line {first} is not")),
+        // Text of another encoding is hardly ever valid UTF-8 by chance: a few such lines prove that the file is mixed.
+        (utf8, other) if 10 * utf8 >= other => (Text::Utf8, format!("UTF-8, though line {first} is not")),
         _ => (Text::Windows1252, format!("windows-1252, because line {first} is not UTF-8")),
     }
 }

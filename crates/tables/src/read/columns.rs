@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::array::{Array, AsArray, Float64Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Field, Float64Type, Schema, SchemaRef, TimeUnit};
 
 use crate::error::{Error, Result};
 
@@ -195,6 +196,37 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 #[must_use]
 pub fn transactions_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
+}
+
+/// What the lines of a source add up to, exactly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Quantities, each rounded to a whole.
+    pub quantity: i64,
+    /// Unit prices in thousandths, each rounded.
+    pub price_e3: i64,
+}
+
+/// The sums of a batch of [`transactions_schema`], by source; what is missing counts nothing.
+#[must_use]
+pub fn sums(batch: &RecordBatch) -> BTreeMap<String, Sums> {
+    let number = |name: &str| batch.column_by_name(name).map(|c| c.as_primitive::<Float64Type>());
+    let (quantities, prices) = (number("quantity"), number("unit_price"));
+    let mut found: BTreeMap<String, Sums> = BTreeMap::new();
+    let Some(sources) = batch.column_by_name("source").map(|c| c.as_string::<i32>()) else { return found };
+    let mut start = 0;
+    while start < sources.len() {
+        let source = sources.value(start);
+        let end = (start..sources.len()).find(|&row| sources.value(row) != source).unwrap_or(sources.len());
+        let sum = found.entry(source.to_owned()).or_default();
+        let add = |column: Option<&Float64Array>, scale: f64| -> i64 {
+            column.map_or(0, |c| c.slice(start, end - start).iter().flatten().map(|v| (v * scale).round() as i64).sum())
+        };
+        sum.quantity += add(quantities, 1.0);
+        sum.price_e3 += add(prices, 1000.0);
+        start = end;
+    }
+    found
 }
 
 /// Which header serves which canonical column.

@@ -23,6 +23,7 @@ pub(crate) struct Delimited {
     path: PathBuf,
     file: String,
     origin: Origin,
+    encoding_is_given: bool,
     delimiter: u8,
     table: Table,
 }
@@ -50,6 +51,7 @@ impl Delimited {
             path: path.to_path_buf(),
             file: file.to_owned(),
             origin,
+            encoding_is_given: options.encoding.is_some(),
             delimiter: b',',
             table: Table {
                 source: file.to_owned(),
@@ -233,7 +235,7 @@ impl Walk for Delimited {
         let pairs: Vec<(usize, usize)> = self.table.mapping.pairs().collect();
         let mut scratch = String::new();
         let mut notes = Vec::new();
-        let mut cut = None;
+        let (mut cut, mut swallowed) = (None, None);
         loop {
             let record = match records.next() {
                 Ok(Some(record)) => record,
@@ -265,6 +267,13 @@ impl Walk for Delimited {
                     return Ok(notes);
                 }
                 continue;
+            }
+            if let (None, true) = (swallowed, record.bytes.contains(&b'\n')) {
+                let looks_like_rows = |field: &[u8]| {
+                    field.contains(&b'\n') && field.iter().filter(|b| **b == self.delimiter).count() + 2 >= width.max(3)
+                };
+                swallowed =
+                    (0..record.spans.len()).any(|at| looks_like_rows(record.field(at).0)).then_some(record.line);
             }
             let encoding = decide(&mut text, record.bytes);
             let whole = match encoding {
@@ -323,8 +332,18 @@ impl Walk for Delimited {
                 "row {line} is the last and has no line end: if the file was cut off there, its last value may be short"
             ));
         }
-        if self.origin.text == Text::Open && text == Text::Windows1252 {
-            notes.push("the first text beyond ASCII is not UTF-8, so the file is read as windows-1252".to_owned());
+        if let Some(line) = swallowed {
+            notes.push(format!(
+                "row {line}: a quoted text runs over several lines and holds as many delimiters as a row; a stray quote \
+                 may have swallowed rows there"
+            ));
+        }
+        if text == Text::Windows1252 && !self.encoding_is_given {
+            notes.push(
+                "the text beyond ASCII is not UTF-8 and is read as windows-1252; where names come out wrong, say \
+                 [data] encoding in tenure.toml"
+                    .to_owned(),
+            );
         }
         Ok(notes)
     }

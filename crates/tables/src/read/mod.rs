@@ -31,7 +31,7 @@ mod corpus;
 #[cfg(test)]
 mod tests;
 
-pub use columns::transactions_schema;
+pub use columns::{Sums, sums, transactions_schema};
 pub use date::DateOrder;
 pub use number::DecimalMark;
 pub use rows::{Count, Reason, Reject};
@@ -49,6 +49,8 @@ const AHEAD: usize = 12;
 /// How a file is to be read, where the user knows better than the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadOptions {
+    /// What the file is called in messages and in the column `source`; `None`: its file name.
+    pub name: Option<String>,
     /// Header per canonical column; an empty header leaves the column out.
     pub columns: BTreeMap<String, String>,
     /// Order of day and month.
@@ -66,6 +68,7 @@ pub struct ReadOptions {
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
+            name: None,
             columns: BTreeMap::new(),
             date_order: DateOrder::Auto,
             delimiter: None,
@@ -135,6 +138,8 @@ pub struct UnderstoodTable {
     pub columns: BTreeMap<String, String>,
     /// Headers that serve no canonical column.
     pub unused: Vec<String>,
+    /// Canonical columns that no header serves: they are null.
+    pub absent: Vec<&'static str>,
     /// How dates and numbers are read.
     pub readings: Vec<Reading>,
     /// Neither an amount nor quantity and price: only counts can be modelled.
@@ -353,7 +358,8 @@ fn guarded<T>(file: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
 }
 
 fn prepare(path: &Path, options: &ReadOptions) -> Result<Prepared> {
-    let file = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let file_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let file = options.name.clone().unwrap_or_else(file_name);
     guarded(&file, || prepare_file(path, &file, options))
 }
 
@@ -423,8 +429,13 @@ fn describe(table: &Table, readings: Vec<Reading>) -> UnderstoodTable {
         sheet: table.sheet.clone(),
         header_row: table.header_row,
         headers: table.headers.clone(),
-        columns,
         unused: unused.map(|(_, header)| header.clone()).collect(),
+        absent: columns::CANONICAL
+            .iter()
+            .map(|column| column.name)
+            .filter(|name| !columns.contains_key(*name))
+            .collect(),
+        columns,
         readings,
         counts_only: table.mapping.counts_only(),
         first_rows: table.first_rows.clone(),

@@ -1,26 +1,22 @@
-//! Bad input and its verdicts, one line each: what is read, which row is refused and why, which file is refused and
-//! with what words. Every refusal of a file must name the file and a cure.
+//! Text files and their verdicts.
 
-use super::Reason;
-use super::tests::{csv, refusal};
+use std::io::Write as _;
 
-enum Verdict {
-    /// Read whole: rows.
-    Rows(usize),
-    /// Rows kept, then the refused rows by line and reason.
-    Rejects(usize, &'static [(i64, Reason)]),
-    /// The file is refused, with these words.
-    Refused(&'static str),
-}
-use Reason::{BadDate, BadEncoding, BadNumber, BadQuoting, LongRow, MissingDate, NotFinite, OutOfRange, ShortRow};
-use Verdict::{Refused, Rejects, Rows};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::Verdict::{self, CutShort, Refused, Rejects, Rows, Same};
+use super::{BASE, Case, Kind};
+use crate::read::Reason::{
+    BadDate, BadEncoding, BadNumber, BadQuoting, LongRow, MissingDate, NotFinite, OutOfRange, ShortRow,
+};
 
 const H: &str = "customer,date,amount\n";
 const G: &str = "9,2011-01-31,1\n";
 
-#[test]
-fn every_bad_input_has_its_verdict() {
-    let cases: Vec<(&str, Vec<u8>, Verdict)> = [
+/// Cases made by hand.
+fn by_hand() -> Vec<(&'static str, Vec<u8>, Verdict)> {
+    [
         ("empty file", String::new(), Refused("the file is empty")),
         ("blank lines only", "\n\n  \n".to_owned(), Refused("the file holds no text")),
         ("header only", H.to_owned(), Refused("no row below it")),
@@ -123,43 +119,112 @@ fn every_bad_input_has_its_verdict() {
         ("half a zip", b"PK\x03\x04abc".to_vec(), Refused("damaged or cut short")),
         ("half a Parquet", b"PAR1abc".to_vec(), Refused("not a whole Parquet file")),
     ])
-    .collect();
-    assert!(cases.len() >= 40);
-    for (name, bytes, verdict) in cases {
-        let found = csv(&bytes);
-        match verdict {
-            Rows(rows) => {
-                let gave = found.unwrap_or_else(|e| panic!("{name}: {e}"));
-                assert_eq!((gave.rows.len(), gave.rejects.len()), (rows, 0), "{name}: {:?}", gave.rejects);
-            }
-            Rejects(rows, rejects) => {
-                let gave = found.unwrap_or_else(|e| panic!("{name}: {e}"));
-                let refused: Vec<(i64, Reason)> = gave.rejects.iter().map(|r| (r.line_no, r.reason)).collect();
-                assert_eq!((gave.rows.len(), refused.as_slice()), (rows, rejects), "{name}");
-            }
-            Refused(words) => {
-                let said = refusal(found);
-                assert!(said.contains(words), "{name}: {said}");
-                assert!(said.starts_with("log.csv"), "{name}: the file is not named: {said}");
-                assert!(said.split(" | ").nth(1).is_some_and(|cure| cure.len() > 10), "{name}: no cure: {said}");
-            }
-        }
-    }
+    .collect()
 }
 
-/// A file cut anywhere is read up to a whole row, or refused; it never gives a row that was not there.
-#[test]
-fn a_cut_file_never_gives_false_rows() {
-    let text = "customer,date,amount,country\n\"a,1\",2011-01-31,1.50,\"United\nKingdom\"\nb,2011-02-28,2.75,é\n";
-    let whole = csv(text.as_bytes()).map(|gave| gave.rows).unwrap_or_default();
-    assert_eq!(whole.len(), 2);
-    for length in 0..text.len() {
-        let Ok(gave) = csv(&text.as_bytes()[..length]) else { continue };
-        assert!(gave.rows.len() <= 2);
-        for (row, full) in gave.rows.iter().zip(&whole) {
-            for (column, value) in row {
-                assert!(column == "country" || full[column] == *value, "{length}: {column} = {value}");
-            }
-        }
-    }
+fn utf16(text: &str, unit: fn(u16) -> [u8; 2], mark: [u8; 2]) -> Vec<u8> {
+    mark.into_iter().chain(text.encode_utf16().flat_map(unit)).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// The same table in other dialects, encodings and orders of columns.
+fn dialects() -> Vec<(String, Vec<u8>, Verdict)> {
+    let with = |delimiter: &str| BASE.replace(',', delimiter);
+    let quoted: String = BASE
+        .lines()
+        .map(|line| line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",") + "\n")
+        .collect();
+    let turned: String = BASE.lines().map(|l| l.split(',').rev().collect::<Vec<_>>().join(",") + "\n").collect();
+    let wide: String = BASE.lines().map(|line| format!("{line},{}\n", "x,".repeat(200))).collect();
+    let spaced: String = BASE.lines().map(|l| l.split(',').collect::<Vec<_>>().join(" , ") + "\n").collect();
+    let german: String = BASE
+        .lines()
+        .map(|line| line.split(',').map(|cell| cell.replace('.', ",")).collect::<Vec<_>>().join(";") + "\n")
+        .collect();
+    let dotted = BASE
+        .replace("2011-01-31", "31.01.2011")
+        .replace("2011-02-28", "28.02.2011")
+        .replace("2011-03-15", "15.03.2011");
+    let american =
+        BASE.replace("2011-01-31", "1/31/2011").replace("2011-02-28", "2/28/2011").replace("2011-03-15", "3/15/2011");
+    let timed = BASE
+        .replace("2011-01-31", "2011-01-31T00:00:00Z")
+        .replace("2011-02-28", "2011-02-28 00:00")
+        .replace("2011-03-15", "2011-03-15 00:00:00.000");
+    let padded = format!("\n\n{}\n\n\n", BASE);
+    [
+        ("as it is", BASE.as_bytes().to_vec()),
+        ("CRLF", BASE.replace('\n', "\r\n").into_bytes()),
+        ("CR", BASE.replace('\n', "\r").into_bytes()),
+        ("mixed line ends", BASE.replacen('\n', "\r\n", 2).into_bytes()),
+        ("byte-order mark", [b"\xef\xbb\xbf", BASE.as_bytes()].concat()),
+        ("UTF-16 little", utf16(BASE, u16::to_le_bytes, [0xff, 0xfe])),
+        ("UTF-16 big", utf16(BASE, u16::to_be_bytes, [0xfe, 0xff])),
+        ("gzip", gzip(BASE.as_bytes())),
+        ("gzip twice over", [gzip(&BASE.as_bytes()[..40]), gzip(&BASE.as_bytes()[40..])].concat()),
+        ("tabs", with("\t").into_bytes()),
+        ("semicolons", with(";").into_bytes()),
+        ("pipes", with("|").into_bytes()),
+        ("sep= line", format!("sep=;\n{}", with(";")).into_bytes()),
+        ("all quoted", quoted.into_bytes()),
+        ("columns turned round", turned.into_bytes()),
+        ("200 more columns", wide.into_bytes()),
+        ("blanks round every cell", spaced.into_bytes()),
+        ("decimal commas", german.into_bytes()),
+        ("dates with dots", dotted.into_bytes()),
+        ("American dates", american.into_bytes()),
+        ("times and zones", timed.into_bytes()),
+        ("blank lines about", padded.into_bytes()),
+        ("upper case headers", BASE.replacen("customer,date,amount", "CUSTOMER_ID,Order Date,AMOUNT", 1).into_bytes()),
+        ("currency signs", BASE.replace(",1.50", ",\u{a3}1.50").replace(",2.75", ",\u{a3}2.75").into_bytes()),
+    ]
+    .into_iter()
+    .map(|(name, bytes)| (name.to_owned(), bytes, Same))
+    .collect()
+}
+
+/// The table cut at every seventh byte.
+fn cuts() -> Vec<(String, Vec<u8>, Verdict)> {
+    let plain = (0..BASE.len()).step_by(7).map(|at| (format!("cut at {at}"), BASE.as_bytes()[..at].to_vec(), CutShort));
+    let zipped = gzip(BASE.as_bytes());
+    let packed: Vec<_> = (2..zipped.len())
+        .step_by(7)
+        .map(|at| (format!("gzip cut at {at}"), zipped[..at].to_vec(), Refused("gzip stream is damaged")))
+        .collect();
+    plain.chain(packed).collect()
+}
+
+/// Sizes that would not fit.
+fn giants() -> Vec<(String, Vec<u8>, Verdict)> {
+    let many: String = (0..20_000).map(|i| format!(",c{i}")).collect();
+    let cells = ",1".repeat(20_000);
+    vec![
+        (
+            "20,000 columns".to_owned(),
+            format!("customer,date,amount{many}\n7,2011-01-31,1.50{cells}\n").into_bytes(),
+            Rows(1),
+        ),
+        (
+            "10 MB cell".to_owned(),
+            format!("customer,date,amount\n9,2011-01-31,1\n{},2011-01-31,1\n", "x".repeat(10 << 20)).into_bytes(),
+            Refused("larger than 1 MB"),
+        ),
+        ("a gzip of zeros".to_owned(), gzip(&vec![0; 200 << 20]), Refused("NUL byte")),
+    ]
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    by_hand()
+        .into_iter()
+        .map(|(name, bytes, verdict)| (name.to_owned(), bytes, verdict))
+        .chain(dialects())
+        .chain(cuts())
+        .chain(giants())
+        .map(|(name, bytes, verdict)| Case { name, kind: Kind::Text, bytes, verdict })
+        .collect()
 }

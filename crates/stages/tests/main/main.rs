@@ -1,0 +1,12 @@
+//! The stages as a whole, on generated retailers and on the real file: nothing leaks, nothing varies, nothing is lost,
+//! and what is forecast comes near the truth.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod determinism;
+mod leakage;
+mod real;
+mod resume;
+mod short;
+mod support;
+mod truth;

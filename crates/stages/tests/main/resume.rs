@@ -1,0 +1,239 @@
+//! A run folder is whole or untouched, its parts can be made one by one, and its manifest says what it holds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tenure_stages::artifact;
+use tenure_stages::config::Config;
+use tenure_stages::ctx::Stage;
+use tenure_stages::time::Instant;
+use tenure_stages::{Error, clean, ingest, pipeline};
+
+use crate::support::{
+    BASE, Csv, TIMES, config, copy, ctx, differing, files, manifest, run, scores, select, temp, with_figures,
+};
+
+#[test]
+fn a_failed_run_leaves_everything_as_it_was() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let before = files(&out);
+    let put = |name: &str, bytes: &[u8]| {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    };
+    let too_early = Config {
+        snapshots: tenure_stages::config::SnapshotsConfig { as_of: Instant::parse("2001-01-01"), ..config().snapshots },
+        ..config()
+    };
+    let good = BASE.file.clone();
+    // Ingestion fails on the second file after the first was read; then the third stage fails; then the last but one.
+    let cases: [(&str, Config, Vec<PathBuf>); 6] = [
+        ("nothing", config(), vec![]),
+        (
+            "a file without customers",
+            config(),
+            vec![good.clone(), put("nobody.csv", b"ordered_at,amount\n2023-01-02,5\n")],
+        ),
+        ("a file that is not there", config(), vec![good.clone(), dir.path().join("missing.csv")]),
+        ("a damaged file", config(), vec![good.clone(), put("damaged.parquet", b"PAR1 and then nothing PAR1")]),
+        ("a folder", config(), vec![good.clone(), dir.path().to_path_buf()]),
+        ("as_of before the data", too_early, vec![good]),
+    ];
+    for (what, config, inputs) in cases {
+        let error = pipeline::run(&ctx(2), &config, &inputs, &out).unwrap_err();
+        assert!(error.hint().is_some_and(|hint| !hint.is_empty()), "{what}: {error}");
+        assert!(before == files(&out), "{what}: {:?}", differing(&BASE.out, &out, &[]));
+    }
+    // On a fresh folder nothing stays behind but the folder itself.
+    let fresh = dir.path().join("fresh");
+    pipeline::run(&ctx(2), &config(), &[dir.path().join("missing.csv")], &fresh).unwrap_err();
+    assert_eq!(files(&fresh).len(), 0);
+}
+
+#[test]
+fn stage_by_stage_gives_what_the_run_gives() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    let error = pipeline::run_stage(&ctx(2), &with_figures(), Stage::Churn, &[], &out).unwrap_err();
+    assert!(matches!(error, Error::Missing { .. }), "{error}");
+    for stage in Stage::ALL {
+        let inputs = if stage == Stage::Ingest { vec![BASE.file.clone()] } else { vec![] };
+        let report = pipeline::run_stage(&ctx(2), &with_figures(), stage, &inputs, &out).unwrap();
+        assert_eq!(report.stage, stage);
+        assert!(!report.sentence.is_empty() && report.facts.is_object(), "{report:?}");
+    }
+    assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new());
+}
+
+#[test]
+fn another_budget_needs_no_new_models() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let mut richer = config();
+    richer.constraints.budget = Some(2_000.0);
+    for stage in [Stage::Allocate, Stage::Report] {
+        pipeline::run_stage(&ctx(2), &richer, stage, &[], &out).unwrap();
+    }
+    let changed = differing(&BASE.out, &out, &["figures", artifact::MANIFEST, artifact::TIMINGS]);
+    assert_eq!(
+        changed,
+        [
+            artifact::BUDGET_SENSITIVITY,
+            artifact::EXECUTION_PLAN,
+            artifact::CUSTOMER_SCORES,
+            artifact::OFFER_PLAN,
+            artifact::ALLOCATION,
+            artifact::OPTIMIZATION_METRICS,
+        ]
+    );
+    let (before, after) = (scores(&BASE.out), scores(&out));
+    for column in ["p_churn", "value_mean", "value_q90"] {
+        assert_eq!(before.opt_texts(column).unwrap(), after.opt_texts(column).unwrap(), "{column}");
+    }
+    let cost = |out: &Path| {
+        select(&out.join(artifact::ALLOCATION), "select cost from t").f64s("cost").unwrap().iter().sum::<f64>()
+    };
+    let (poor, rich) = (cost(&BASE.out), cost(&out));
+    assert!(poor > 400.0 && poor <= 500.0 && rich > 500.0 && rich <= 2_000.0, "{poor} and {rich}");
+    check_manifest(&out);
+}
+
+/// Every file is in the manifest with its size and hash, and everything in the manifest is a file.
+fn check_manifest(out: &Path) {
+    let facts: BTreeMap<String, (u64, String)> =
+        manifest(out).artefacts.into_iter().map(|a| (a.name, (a.bytes, a.blake3))).collect();
+    let found: BTreeMap<String, (u64, String)> = files(out)
+        .into_iter()
+        .filter(|(name, _)| !name.ends_with('/') && name != artifact::MANIFEST && name != artifact::TIMINGS)
+        .map(|(name, bytes)| (name, (bytes.len() as u64, blake3::hash(&bytes).to_hex().to_string())))
+        .collect();
+    assert_eq!(facts.keys().collect::<Vec<_>>(), found.keys().collect::<Vec<_>>());
+    assert_eq!(facts, found);
+}
+
+#[test]
+fn the_manifest_lists_every_artefact_and_every_input_with_its_hash() {
+    check_manifest(&BASE.out);
+    let inputs = manifest(&BASE.out).inputs;
+    let bytes = fs::read(&BASE.file).unwrap();
+    assert_eq!(inputs.len(), 1);
+    assert_eq!((inputs[0].name.as_str(), inputs[0].bytes), ("transactions.csv", bytes.len() as u64));
+    assert_eq!(inputs[0].blake3, blake3::hash(&bytes).to_hex().to_string());
+    for artefact in [
+        artifact::CLEANED,
+        artifact::QUARANTINE,
+        artifact::CUSTOMER_SCORES,
+        artifact::SEGMENT_ASSIGNMENTS,
+        artifact::SEGMENT_SUMMARY,
+        artifact::SEGMENT_STRATEGIES,
+        artifact::ALLOCATION,
+        artifact::OFFER_PLAN,
+        artifact::EXECUTION_PLAN,
+        artifact::OPTIMIZATION_METRICS,
+        artifact::BUDGET_SENSITIVITY,
+        artifact::VALIDATION,
+        "models/churn.json",
+        "models/value.json",
+        "models/segments.json",
+    ] {
+        assert!(BASE.out.join(artefact).exists(), "{artefact}");
+    }
+}
+
+#[test]
+fn lines_in_are_lines_kept_and_lines_set_aside_for_each_source() {
+    let dir = temp();
+    let mut second = Csv::read(&BASE.file);
+    let (time, customer) = (second.column("InvoiceDate"), second.column("Customer ID"));
+    second.rows.truncate(3_000);
+    for row in second.rows.iter_mut().step_by(100) {
+        row[time] = "some day".to_owned();
+    }
+    for row in second.rows.iter_mut().skip(1).step_by(50) {
+        row[customer].clear();
+    }
+    let second = second.write(&dir.path().join("second"));
+    let renamed = second.with_file_name("second.csv");
+    fs::rename(second, &renamed).unwrap();
+    let out = dir.path().join("out");
+    for stage in [Stage::Ingest, Stage::Clean] {
+        pipeline::run_stage(&ctx(2), &config(), stage, &[BASE.file.clone(), renamed.clone()], &out).unwrap();
+    }
+    let by_source = |artefact: &str| -> BTreeMap<String, u64> {
+        let rows = select(&out.join(artefact), "select source, count(*) as n from t group by source order by source");
+        rows.texts("source").unwrap().into_iter().zip(rows.u64s("n").unwrap()).collect()
+    };
+    let (kept, aside) = (by_source(artifact::CLEANED), by_source(artifact::QUARANTINE));
+    let read: ingest::Facts = manifest(&out).stage(Stage::Ingest, &out).unwrap();
+    assert_eq!(read.sources.len(), 2);
+    for source in &read.sources {
+        let (kept, aside) = (kept[&source.name], aside[&source.name]);
+        assert_eq!(source.rows_in, kept + aside, "{}", source.name);
+        assert!(aside > 0 && kept > 0, "{}: {kept} and {aside}", source.name);
+    }
+    assert_eq!(read.sources.iter().find(|s| s.name == "second.csv").unwrap().rows_in, 3_000);
+    assert_eq!(read.rejected, 30);
+
+    let facts: clean::Facts = manifest(&out).stage(Stage::Clean, &out).unwrap();
+    assert_eq!(facts.rows_in, facts.kept + facts.quarantined);
+    let named = select(
+        &out.join(artifact::QUARANTINE),
+        "select source, stage, reason, count(*) as n from t group by source, stage, reason
+         order by source, stage, reason",
+    );
+    let counts: Vec<u64> = facts.set_aside.iter().map(|s| s.rows).collect();
+    assert_eq!(named.u64s("n").unwrap(), counts);
+    assert_eq!(named.texts("reason").unwrap(), facts.set_aside.iter().map(|s| s.reason.clone()).collect::<Vec<_>>());
+    // The second file repeats the first one's lines: what is not refused for another reason is a duplicate.
+    let duplicates = facts.set_aside.iter().filter(|s| s.reason == "duplicate").map(|s| s.rows).sum::<u64>();
+    assert!(duplicates > 2_000, "{duplicates}");
+    let no_line =
+        select(&out.join(artifact::QUARANTINE), "select count(*) as n from t where reason is null or stage is null");
+    assert_eq!(no_line.one_i64("n").unwrap(), 0);
+}
+
+#[test]
+fn a_strict_run_that_fails_a_check_publishes_only_the_checks() {
+    let dir = temp();
+    let (fresh, older) = (dir.path().join("fresh"), dir.path().join("older"));
+    copy(&BASE.out, &older);
+    let mut file = Csv::read(&BASE.file);
+    let time = file.column("InvoiceDate");
+    file.rows[5][time] = "1970-01-01 00:00:00".to_owned();
+    let file = file.write(dir.path());
+    let mut strict = config();
+    strict.validate.strict = true;
+    for out in [&fresh, &older] {
+        match pipeline::run(&ctx(2), &strict, std::slice::from_ref(&file), out) {
+            Err(Error::Checks { failed }) => assert!(failed > 0),
+            other => panic!("{other:?}"),
+        }
+    }
+    let checks = [artifact::VALIDATION, artifact::VALIDATION_PAGE];
+    assert_eq!(files(&fresh).into_keys().collect::<Vec<_>>(), checks);
+    assert_eq!(differing(&BASE.out, &older, &[]), checks);
+}
+
+#[test]
+fn a_run_over_an_older_one_leaves_nothing_of_it() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let mut shorter = config();
+    shorter.snapshots.as_of = Instant::parse("2023-09-01");
+    run(&shorter, &BASE.file, &out);
+    let fresh = dir.path().join("fresh");
+    run(&shorter, &BASE.file, &fresh);
+    let older = differing(&fresh, &out, &TIMES);
+    assert_eq!(
+        older.iter().filter(|name| name.starts_with("data/") || name.starts_with("outputs/")).count(),
+        0,
+        "{older:?}"
+    );
+    check_manifest(&out);
+}

@@ -1,0 +1,8 @@
+//! The tables as a whole: every query against its contract, and the chain from lines to features and labels against
+//! answers worked out by hand and by brute force.
+
+#![allow(clippy::unwrap_used, clippy::float_cmp)]
+
+mod contracts;
+mod queries;
+mod shop;
