@@ -60,7 +60,7 @@ fn shop(dir: &Path, name: &str, customers: u32, months: u32) {
             let (year, month_of_year) = (2010 + month / 12, month % 12 + 1);
             for line in 0..=(i % 3) {
                 let (day, quantity) = ((i * 7 + month * 3) % 28 + 1, 1 + (i + line) % 5);
-                let cents = 150 + 35 * ((i * 13 + line * 29) % 40);
+                let cents = 1_500 + 350 * ((i * 13 + line * 29) % 40);
                 csv += &format!(
                     "{order},00{i},S{:03},{quantity},{}.{:02},{year}-{month_of_year:02}-{day:02} 10:30:00\n",
                     (i * 3 + line) % 50,
@@ -250,7 +250,7 @@ fn a_short_history_still_gives_segments_and_a_plan() {
 #[test]
 fn a_run_keeps_its_promises() {
     let dir = TempDir::new().unwrap();
-    shop(dir.path(), "shop.csv", 240, 22);
+    shop(dir.path(), "shop.csv", 700, 22);
     let read = |path: &str| fs::read(dir.path().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let run = |out: &str, more: &[&str]| {
         json(dir.path(), &[&["run", "shop.csv", "--out", out, "--budget", "500"][..], more].concat())

@@ -99,7 +99,8 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>> {
         .map_err(|e| refuse(format!("{} is no pattern: {e}", pattern.display())))?;
     for path in paths {
         let path = path.map_err(|e| Error::io(pattern)(e.into()))?;
-        if path.is_file() {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if path.is_file() && !is_hidden {
             found.push(path);
         }
     }

@@ -51,6 +51,7 @@ fn the_order_of_the_lines_does_not_matter() {
         artifact::TRANSACTIONS,
         artifact::UNPARSED,
         artifact::SOURCES,
+        artifact::PROFILE,
         artifact::CLEANED,
         artifact::QUARANTINE,
         artifact::ORDER_EVENTS,

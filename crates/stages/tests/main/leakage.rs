@@ -14,7 +14,8 @@ use crate::support::{AS_OF, BASE, Csv, config, ctx, differing, files, run, selec
 
 /// What holds the future lines themselves, their number, or the file's hash; and the cleaned lines, whose pages are cut
 /// where the set-aside lines between them end: those are compared by content.
-const HOLDS_THE_FUTURE: [&str; 9] = [
+const HOLDS_THE_FUTURE: [&str; 10] = [
+    artifact::PROFILE,
     artifact::TRANSACTIONS,
     artifact::SOURCES,
     artifact::CLEANED,

@@ -27,8 +27,6 @@ mod workbook;
 mod zip;
 
 #[cfg(test)]
-mod corpus;
-#[cfg(test)]
 mod tests;
 
 pub use columns::{Sums, sums, transactions_schema};

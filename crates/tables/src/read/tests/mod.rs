@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, clippy::print_stderr, clippy::disallowed_methods)]
 
 mod columnar;
+mod corpus;
 mod delimited;
 pub(crate) mod workbook;
 

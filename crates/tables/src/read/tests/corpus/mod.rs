@@ -5,8 +5,10 @@ mod columnar;
 mod text;
 mod workbook;
 
-use super::tests::{Gave, file, gave, refusal};
-use super::{ReadOptions, Reason};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Gave, Result, file, gave, refusal};
+use crate::read::{ReadOptions, Reason};
 
 /// The table that files of every kind are made from.
 const BASE: &str = "customer,date,amount\n007,2011-01-31,1.50\nb,2011-02-28,2.75\nb,2011-03-15,-11062.06\n";
@@ -74,7 +76,7 @@ fn judge(case: &Case) {
     let Case { name, kind, bytes, verdict } = case;
     let (_folder, path) = file(kind.file(), bytes);
     let found = gave(&path, &ReadOptions::default());
-    let read = |found: super::Result<Gave>| found.unwrap_or_else(|e| panic!("{kind:?}, {name}: {e}"));
+    let read = |found: Result<Gave>| found.unwrap_or_else(|e| panic!("{kind:?}, {name}: {e}"));
     match verdict {
         Verdict::Same => {
             let gave = read(found);
@@ -124,7 +126,13 @@ fn every_bad_input_has_its_verdict() {
     let all = [text::cases(), workbook::cases(), columnar::cases()];
     let counts = all.each_ref().map(Vec::len);
     assert!(counts[0] >= 120 && counts[1] >= 40 && counts[2] >= 40, "{counts:?}");
-    all.iter().flatten().for_each(judge);
+    let failed: Vec<&str> = all
+        .iter()
+        .flatten()
+        .filter(|case| catch_unwind(AssertUnwindSafe(|| judge(case))).is_err())
+        .map(|case| case.name.as_str())
+        .collect();
+    assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), counts.iter().sum::<usize>());
 }
 
 /// The whole corpus once more in a process of its own, whose greatest memory is looked at.
@@ -133,11 +141,18 @@ fn every_bad_input_has_its_verdict() {
 fn no_bad_input_costs_much_memory() {
     let exe = std::env::current_exe().unwrap();
     let output = std::process::Command::new(exe)
-        .args(["--exact", "read::corpus::memory_of_the_corpus", "--ignored", "--nocapture", "--test-threads", "1"])
+        .args([
+            "--exact",
+            "read::tests::corpus::memory_of_the_corpus",
+            "--ignored",
+            "--nocapture",
+            "--test-threads",
+            "1",
+        ])
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    let peak = said.lines().find_map(|line| line.strip_prefix("peak kB: ")).and_then(|kb| kb.parse::<u64>().ok());
+    let peak = said.lines().find_map(|line| line.split_once("peak kB: ")).and_then(|(_, kb)| kb.parse::<u64>().ok());
     assert!(peak.is_some_and(|kb| kb < MOST_MEMORY_KB), "{peak:?} kB: {said}");
 }
 
@@ -158,10 +173,10 @@ fn memory_of_the_corpus() {
 #[test]
 fn a_cut_file_never_gives_false_rows() {
     let text = "customer,date,amount,country\n\"a,1\",2011-01-31,1.50,\"United\nKingdom\"\nb,2011-02-28,2.75,é\n";
-    let whole = super::tests::csv(text.as_bytes()).map(|gave| gave.rows).unwrap_or_default();
+    let whole = super::csv(text.as_bytes()).map(|gave| gave.rows).unwrap_or_default();
     assert_eq!(whole.len(), 2);
     for length in 0..text.len() {
-        let Ok(gave) = super::tests::csv(&text.as_bytes()[..length]) else { continue };
+        let Ok(gave) = super::csv(&text.as_bytes()[..length]) else { continue };
         assert!(gave.rows.len() <= 2);
         for (row, full) in gave.rows.iter().zip(&whole) {
             for (column, value) in row {

@@ -140,7 +140,10 @@ fn dialects() -> Vec<(String, Vec<u8>, Verdict)> {
         .map(|line| line.split(',').map(|cell| format!("\"{cell}\"")).collect::<Vec<_>>().join(",") + "\n")
         .collect();
     let turned: String = BASE.lines().map(|l| l.split(',').rev().collect::<Vec<_>>().join(",") + "\n").collect();
-    let wide: String = BASE.lines().map(|line| format!("{line},{}\n", "x,".repeat(200))).collect();
+    let wide: String = BASE
+        .lines()
+        .map(|line| format!("{line}{}\n", (0..200).map(|i| format!(",x{i}")).collect::<String>()))
+        .collect();
     let spaced: String = BASE.lines().map(|l| l.split(',').collect::<Vec<_>>().join(" , ") + "\n").collect();
     let german: String = BASE
         .lines()
@@ -191,12 +194,15 @@ fn dialects() -> Vec<(String, Vec<u8>, Verdict)> {
 /// The table cut at every seventh byte.
 fn cuts() -> Vec<(String, Vec<u8>, Verdict)> {
     let plain = (0..BASE.len()).step_by(7).map(|at| (format!("cut at {at}"), BASE.as_bytes()[..at].to_vec(), CutShort));
+    let crlf = BASE.replace('\n', "\r\n").into_bytes();
+    let dos: Vec<_> =
+        (0..crlf.len()).step_by(7).map(|at| (format!("CRLF cut at {at}"), crlf[..at].to_vec(), CutShort)).collect();
     let zipped = gzip(BASE.as_bytes());
     let packed: Vec<_> = (2..zipped.len())
         .step_by(7)
         .map(|at| (format!("gzip cut at {at}"), zipped[..at].to_vec(), Refused("gzip stream is damaged")))
         .collect();
-    plain.chain(packed).collect()
+    plain.chain(dos).chain(packed).collect()
 }
 
 /// Sizes that would not fit.

@@ -1,5 +1,7 @@
 //! Allocate: churn probabilities and values to the offer that each customer gets under a budget, with a certificate.
 
+mod write;
+
 use std::collections::BTreeMap;
 
 use rand::RngExt;
@@ -9,7 +11,6 @@ use tenure_math::allocate::{self, Plan, Problem};
 use tenure_math::rng;
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::frame::Frame;
-use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::{Cap, Config, Method, RateKind, ValueReading};
@@ -168,7 +169,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         };
         warnings.push(format!("the plan makes no offer: {why}"));
     }
-    write(run, &table, &people, &plan, &problem, &held_out, &facts)?;
+    write::write(run, &table, &people, &plan, &problem, &held_out, &facts)?;
     let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
     let sentence = format!(
         "{contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",
@@ -475,130 +476,4 @@ fn curve(problem: &Problem<'_>, budget: f64) -> Result<Vec<CurveRow>> {
             })
         })
         .collect()
-}
-
-fn write(
-    run: &RunFolder,
-    table: &OfferTable,
-    people: &People,
-    plan: &Plan,
-    problem: &Problem<'_>,
-    held_out: &[bool],
-    facts: &Facts,
-) -> Result<()> {
-    let n = people.ids.len();
-    let name = |choice: Option<usize>| choice.map_or(NO_OFFER, |k| table.offers[k].name.as_str()).to_owned();
-    let net_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.net[i * problem.offers + k]);
-    let cost_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.cost[i * problem.offers + k]);
-    let mut order: Vec<usize> = (0..n).filter(|&i| plan.choice[i].is_some()).collect();
-    order.sort_by(|&a, &b| {
-        net_of(b, plan.choice[b]).total_cmp(&net_of(a, plan.choice[a])).then_with(|| people.ids[a].cmp(&people.ids[b]))
-    });
-    let mut rank: Vec<Option<i64>> = vec![None; n];
-    for (position, &i) in order.iter().enumerate() {
-        rank[i] = Some(position as i64 + 1);
-    }
-    let runner_up: Vec<Option<usize>> = (0..n)
-        .map(|i| {
-            std::iter::once(None)
-                .chain((0..problem.offers).map(Some))
-                .filter(|choice| *choice != plan.choice[i])
-                .max_by(|a, b| net_of(i, *a).total_cmp(&net_of(i, *b)))
-                .flatten()
-        })
-        .collect();
-    let each = |f: &dyn Fn(usize) -> f64| Column::F64((0..n).map(f).collect());
-    store::write_columns(
-        &run.write(artifact::ALLOCATION)?,
-        &[
-            ("customer_id", Column::Text(people.ids.clone())),
-            ("segment", Column::Text(people.segments.clone())),
-            ("p_churn", Column::F64(people.p_churn.clone())),
-            ("value", Column::F64(people.value.clone())),
-            ("offer", Column::Text(plan.choice.iter().map(|c| name(*c)).collect())),
-            ("cost", each(&|i| cost_of(i, plan.choice[i]))),
-            ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
-            ("expected_net", each(&|i| net_of(i, plan.choice[i]))),
-            ("runner_up", Column::Text(runner_up.iter().map(|c| name(*c)).collect())),
-            ("runner_up_net", each(&|i| net_of(i, runner_up[i]))),
-            ("priority", Column::OptI64(rank)),
-            ("held_out", Column::Bool(held_out.to_vec())),
-        ],
-    )?;
-    let money = |v: f64| format!("{v:.2}");
-    let tiers: Vec<Vec<String>> = facts
-        .tiers
-        .iter()
-        .map(|t| {
-            vec![
-                t.offer.clone(),
-                t.customers.to_string(),
-                money(t.contact_cost),
-                format!("{}", t.rate),
-                t.rate_source.clone(),
-                money(t.spend),
-                money(t.gain),
-                money(t.net),
-                format!("{:.1}", t.kept),
-                t.break_even_rate.map(|r| format!("{r:.4}")).unwrap_or_default(),
-            ]
-        })
-        .collect();
-    run.write_csv(
-        artifact::OFFER_PLAN,
-        &[
-            "offer",
-            "customers",
-            "contact_cost",
-            "rate",
-            "rate_source",
-            "spend",
-            "expected_gain",
-            "expected_net",
-            "expected_customers_kept",
-            "break_even_rate",
-        ],
-        &tiers,
-    )?;
-    let contacts: Vec<Vec<String>> = order
-        .iter()
-        .enumerate()
-        .map(|(position, &i)| {
-            vec![
-                (position + 1).to_string(),
-                people.ids[i].clone(),
-                people.segments[i].clone(),
-                name(plan.choice[i]),
-                format!("{:.4}", people.p_churn[i]),
-                money(people.value[i]),
-                money(cost_of(i, plan.choice[i])),
-                money(net_of(i, plan.choice[i])),
-            ]
-        })
-        .collect();
-    run.write_csv(
-        artifact::EXECUTION_PLAN,
-        &["priority", "customer_id", "segment", "offer", "p_churn", "value", "cost", "expected_net"],
-        &contacts,
-    )?;
-    let curve: Vec<Vec<String>> = facts
-        .curve
-        .iter()
-        .map(|p| {
-            vec![
-                money(p.budget),
-                money(p.spend),
-                money(p.net),
-                money(p.bound),
-                format!("{:.6}", p.shadow_price),
-                money(p.greedy_net),
-            ]
-        })
-        .collect();
-    run.write_csv(
-        artifact::BUDGET_SENSITIVITY,
-        &["budget", "spend", "expected_net", "upper_bound", "shadow_price", "greedy_net"],
-        &curve,
-    )?;
-    run.write_json(artifact::OPTIMIZATION_METRICS, facts)
 }

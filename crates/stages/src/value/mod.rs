@@ -6,16 +6,17 @@
 //! season of last year says, where the data hold it. A second set of trees says who buys at all, for the value of a
 //! customer that stays. The evaluation touches the test window once.
 
+mod evaluate;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
 use tenure_math::calibrate::{Factor, Shift};
-use tenure_math::metric::{self, RankedValues, bootstrap};
 use tenure_math::num::Matrix;
 use tenure_math::rng;
 use tenure_math::season::{self, Around};
-use tenure_math::value::{carry_forward, conformal, decile_calibration};
+use tenure_math::value::{carry_forward, conformal};
 use tenure_tables::engine::Engine;
 use tenure_tables::store::{self, Column};
 
@@ -24,7 +25,7 @@ use crate::config::{Basis, Config, ValueModel};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
-use crate::summary::{Estimate, Finding, ValueQuality, ValueScore, Window};
+use crate::summary::{Finding, ValueQuality};
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
 
@@ -192,7 +193,11 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         || rayon::join(|| room.calibrate(&deployment), || deployment.calibrate.map(|_| room.fit(&all)).transpose()),
     );
     let (quality, deciles) = judged?.unwrap_or_else(|| {
-        let reason = format!("the history holds no two disjoint windows of {horizon} days");
+        let reason = if timeline.evaluation(&snapshots, horizon).is_some() {
+            format!("its windows hold fewer than {MIN_ROWS} rows to learn from or {MIN_TEST_ROWS} customers to test on")
+        } else {
+            format!("the history holds no two disjoint windows of {horizon} days")
+        };
         warnings.push(format!("the value model is not evaluated: {reason}"));
         (Finding::Missing(reason), Vec::new())
     });
@@ -249,11 +254,11 @@ fn tests(windows: &Windows) -> Vec<Instant> {
     windows.test.into_iter().collect()
 }
 
-/// Whether the snapshots hold at least so many rows, a tenth of that of buyers, and somebody who does not buy.
+/// Whether the snapshots hold at least so many rows, and a tenth of that of buyers.
 fn holds(panel: &Panel, snapshots: &[Instant], least: usize) -> bool {
     let rows = panel.rows(snapshots);
     let buyers = rows.iter().filter(|&&i| panel.orders[i] > 0.5).count();
-    rows.len() >= least && buyers >= least / 10 && buyers < rows.len()
+    rows.len() >= least && buyers >= least / 10
 }
 
 struct Learners {
@@ -462,100 +467,6 @@ impl Room<'_> {
             None => None,
         };
         Ok(Scores { mean, quantiles })
-    }
-
-    fn evaluate(&self, windows: &Windows, total: Option<f64>) -> Result<(Finding<ValueQuality>, Vec<Decile>)> {
-        let Some(test) = windows.test else {
-            return Err(Error::Corrupt {
-                artefact: "the evaluation's windows".to_owned(),
-                problem: "none of them tests".to_owned(),
-            });
-        };
-        let calibrated = self.calibrate(windows)?;
-        let rows = self.panel.rows(&[test]);
-        let scores = self.score(&calibrated, &rows, total)?;
-        let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
-        let naive = self.carry_forward(&rows)?;
-        let deployed = match self.config.value.model {
-            Some(model) => model.word(),
-            None => "pooled",
-        };
-        let models = vec![self.judge(deployed, &scores.mean, &actual)?, self.judge("carry_forward", &naive, &actual)?];
-        let (lower, upper) = match &scores.quantiles {
-            Some(q) => (q.column(0), q.column(2)),
-            None => (vec![0.0; rows.len()], vec![f64::MAX; rows.len()]),
-        };
-        let coverage =
-            metric::coverage(&lower, &upper, &actual, None).map_err(Error::math("the coverage of the intervals"))?;
-        let columns = [
-            ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
-            ("as_of", Column::Text(vec![test.to_string(); rows.len()])),
-            ("actual", Column::F64(actual.clone())),
-            ("value_mean", Column::F64(scores.mean.clone())),
-            ("carry_forward", Column::F64(naive)),
-            ("value_q10", Column::F64(lower.clone())),
-            ("value_q90", Column::F64(upper.clone())),
-        ];
-        store::write_columns(&self.run.write(artifact::VALUE_TEST)?, &columns)?;
-        let has = scores.quantiles.is_some();
-        let deciles = decile_calibration::table(&scores.mean, &actual, has.then_some(upper.as_slice()))
-            .map_err(Error::math("the deciles of the test window"))?;
-        let by_value = tenure_math::num::argsort(&scores.mean);
-        let mut start = 0;
-        let mut out = Vec::new();
-        for d in &deciles {
-            let members = &by_value[start..start + d.n];
-            start += d.n;
-            let mean = |v: &[f64]| members.iter().map(|&i| v[i]).sum::<f64>() / members.len().max(1) as f64;
-            out.push(Decile {
-                decile: deciles.len() - out.len(),
-                customers: d.n as u64,
-                predicted: mean(&scores.mean),
-                actual: mean(&actual),
-                lower: has.then(|| mean(&lower)),
-                upper: has.then(|| mean(&upper)),
-                above_upper: has.then(|| {
-                    members.iter().filter(|&&i| actual[i] > upper[i]).count() as f64 / members.len().max(1) as f64
-                }),
-            });
-        }
-        let quality = ValueQuality {
-            model: deployed.to_owned(),
-            horizon_days: self.config.value.horizon_days,
-            basis: self.config.value.basis,
-            window: Window { from: test.to_string(), to: test.plus_days(windows.horizon_days).to_string() },
-            customers: rows.len() as u64,
-            models,
-            coverage: coverage.inside,
-            coverage_intended: self.config.value.interval,
-            above_upper: coverage.above,
-        };
-        Ok((Finding::Measured(quality), out))
-    }
-
-    fn judge(&self, model: &str, predicted: &[f64], actual: &[f64]) -> Result<ValueScore> {
-        let what = Error::math;
-        let ranked = RankedValues::new(predicted, actual).map_err(what("the ranking on the test window"))?;
-        let error = bootstrap::interval(
-            actual.len(),
-            &bootstrap::Params {
-                replicates: self.config.report.bootstrap_replicates,
-                level: 0.95,
-                seed: self.config.run.seed,
-                task: "value/bootstrap",
-            },
-            |weights| metric::portfolio_error(predicted, actual, weights),
-        )
-        .map_err(what("the interval of the portfolio error"))?;
-        Ok(ValueScore {
-            model: model.to_owned(),
-            r2: Some(metric::r2(predicted, actual, None).map_err(what("R²"))?),
-            rmse: Some(metric::rmse(predicted, actual, None).map_err(what("the RMSE"))?),
-            mae: Some(metric::mae(predicted, actual, None).map_err(what("the MAE"))?),
-            spearman: Some(ranked.spearman(None).map_err(what("the rank correlation"))?),
-            gini: Some(ranked.normalised_gini(None).map_err(what("the Gini coefficient"))?),
-            portfolio_error: Some(Estimate { value: error.estimate, low: Some(error.low), high: Some(error.high) }),
-        })
     }
 
     /// Writes the values; what is NaN is unknown and becomes null.

@@ -4,11 +4,14 @@
 //! `required`, `unique`, `logicalTypeOptions`, `quality`) and `quality` (`metric`, an operator such as `mustBeLessThan`,
 //! `unit`, `severity`). Every demand becomes a check; one that is not met is an error unless it says otherwise.
 
+mod document;
+
 use std::path::Path;
 
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use tenure_tables::engine::{self, Engine};
+
+use document::{Document, Level, Metric, Property, Quality, Unit};
 
 use super::check::{Category, Check, MAX_EXAMPLES, Severity, counted, percent};
 use super::findings::{Findings, Show, examples, object, rounded};
@@ -26,129 +29,6 @@ const INSTANTS: [&str; 2] = ["ordered_at", "recorded_at"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contract {
     demands: Vec<Demand>,
-}
-
-/// The file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case, reason = "the standard's names")]
-struct Document {
-    schema: Vec<Schema>,
-    // Who wrote it, for people.
-    #[serde(default)]
-    #[allow(dead_code)]
-    apiVersion: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    kind: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    id: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    name: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    version: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    status: Option<String>,
-    #[serde(default)]
-    #[allow(dead_code)]
-    description: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Schema {
-    name: String,
-    #[serde(default)]
-    properties: Vec<Property>,
-    #[serde(default)]
-    quality: Vec<Quality>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case, reason = "the standard's names")]
-struct Property {
-    name: String,
-    #[serde(default)]
-    required: bool,
-    #[serde(default)]
-    unique: bool,
-    #[serde(default)]
-    logicalTypeOptions: TypeOptions,
-    #[serde(default)]
-    quality: Vec<Quality>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case, reason = "the standard's names")]
-struct TypeOptions {
-    minimum: Option<toml::Value>,
-    maximum: Option<toml::Value>,
-    minLength: Option<u32>,
-    maxLength: Option<u32>,
-    pattern: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case, reason = "the standard's names")]
-struct Quality {
-    metric: Metric,
-    #[serde(default)]
-    arguments: Arguments,
-    mustBe: Option<f64>,
-    mustBeLessThan: Option<f64>,
-    mustBeLessOrEqualTo: Option<f64>,
-    mustBeGreaterThan: Option<f64>,
-    mustBeGreaterOrEqualTo: Option<f64>,
-    mustBeBetween: Option<[f64; 2]>,
-    #[serde(default)]
-    unit: Unit,
-    #[serde(default)]
-    severity: Level,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
-enum Metric {
-    RowCount,
-    NullValues,
-    InvalidValues,
-    DuplicateValues,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case, reason = "the standard's names")]
-struct Arguments {
-    #[serde(default)]
-    validValues: Vec<String>,
-    pattern: Option<String>,
-    /// Columns that together must not repeat.
-    #[serde(default)]
-    properties: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Unit {
-    #[default]
-    Rows,
-    Percent,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Level {
-    Info,
-    Warning,
-    #[default]
-    Error,
 }
 
 /// One demand: which lines break it, and how many may.
@@ -319,7 +199,7 @@ fn of_property(property: &Property) -> std::result::Result<Vec<Demand>, Refusal>
             "true".to_owned(),
         );
     }
-    let options = &property.logicalTypeOptions;
+    let options = &property.logical_type_options;
     for (rule, bound, sign) in [("minimum", &options.minimum, "<"), ("maximum", &options.maximum, ">")] {
         if let Some(bound) = bound {
             let literal = literal(column, bound)?;
@@ -327,7 +207,7 @@ fn of_property(property: &Property) -> std::result::Result<Vec<Demand>, Refusal>
             none(rule, Category::Ranges, clause, format!("{column} {sign} {literal}"), filled.clone());
         }
     }
-    for (rule, bound, sign) in [("minLength", options.minLength, "<"), ("maxLength", options.maxLength, ">")] {
+    for (rule, bound, sign) in [("minLength", options.min_length, "<"), ("maxLength", options.max_length, ">")] {
         if let Some(bound) = bound {
             text_only(column, rule)?;
             let clause = format!("must have at {} {bound} characters", if sign == "<" { "least" } else { "most" });
@@ -375,8 +255,8 @@ fn of_column(column: &str, quality: &Quality) -> std::result::Result<Demand, Ref
         Metric::InvalidValues => {
             text_only(column, "invalidValues")?;
             let mut valid = Vec::new();
-            if !quality.arguments.validValues.is_empty() {
-                let values: Vec<String> = quality.arguments.validValues.iter().map(|v| quoted(v)).collect();
+            if !quality.arguments.valid_values.is_empty() {
+                let values: Vec<String> = quality.arguments.valid_values.iter().map(|v| quoted(v)).collect();
                 valid.push(format!("{column} in ({})", values.join(", ")));
             }
             if let Some(pattern) = &quality.arguments.pattern {
@@ -411,12 +291,12 @@ fn severity(level: Level) -> Severity {
 
 fn limit(quality: &Quality) -> std::result::Result<Limit, Refusal> {
     let given = [
-        quality.mustBe.map(|v| (v, v, false)),
-        quality.mustBeLessThan.map(|v| (f64::NEG_INFINITY, v, true)),
-        quality.mustBeLessOrEqualTo.map(|v| (f64::NEG_INFINITY, v, false)),
-        quality.mustBeGreaterThan.map(|v| (v, f64::INFINITY, true)),
-        quality.mustBeGreaterOrEqualTo.map(|v| (v, f64::INFINITY, false)),
-        quality.mustBeBetween.map(|[from, to]| (from, to, false)),
+        quality.must_be.map(|v| (v, v, false)),
+        quality.must_be_less_than.map(|v| (f64::NEG_INFINITY, v, true)),
+        quality.must_be_less_or_equal_to.map(|v| (f64::NEG_INFINITY, v, false)),
+        quality.must_be_greater_than.map(|v| (v, f64::INFINITY, true)),
+        quality.must_be_greater_or_equal_to.map(|v| (v, f64::INFINITY, false)),
+        quality.must_be_between.map(|[from, to]| (from, to, false)),
     ];
     match given.into_iter().flatten().collect::<Vec<_>>()[..] {
         [(at_least, at_most, open)] => Ok(Limit { at_least, at_most, open, unit: quality.unit }),

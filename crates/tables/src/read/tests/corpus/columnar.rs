@@ -14,7 +14,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 
 use super::Verdict::{self, NotRead, Refused, Rejects, Same};
 use super::{Case, Kind};
-use crate::read::Reason::{MissingDate, NotFinite, OutOfRange};
+use crate::read::Reason::{BadDate, BadEncoding, MissingDate, NotFinite, OutOfRange};
 
 const DAYS: [i64; 3] = [15_005, 15_033, 15_048];
 const DAY_S: i64 = 86_400;
@@ -106,13 +106,13 @@ fn wrong() -> Vec<(String, Vec<u8>, Verdict)> {
         (
             "bytes as ids",
             parquet(Arc::new(BinaryArray::from(vec![&b"a"[..], b"b", b"\xff"])), dates(), amounts()),
-            NotRead,
+            Rejects(2, &[(3, BadEncoding)]),
         ),
         ("truth as amounts", parquet(customers(), dates(), Arc::new(BooleanArray::from(vec![true; 3]))), NotRead),
         ("lists as amounts", parquet(customers(), dates(), Arc::new(list)), NotRead),
         ("seconds since 1970 as integers", parquet(customers(), Arc::new(Int64Array::from(epoch)), amounts()), NotRead),
-        ("the ends of time", parquet(customers(), Arc::new(far), amounts()), NotRead),
-        ("words as amounts", parquet(customers(), dates(), customers()), NotRead),
+        ("the ends of time", parquet(customers(), Arc::new(far), amounts()), Rejects(1, &[(1, BadDate), (2, BadDate)])),
+        ("words as amounts", parquet(customers(), dates(), Arc::new(StringArray::from(vec!["free"; 3]))), NotRead),
         (
             "no rows",
             parquet(
