@@ -176,6 +176,7 @@ impl Engine {
             let mut options = TableParquetOptions::default();
             options.global.compression = Some("snappy".to_owned());
             options.global.created_by = store::CREATED_BY.to_owned();
+            options.global.max_row_group_size = store::ROW_GROUP_ROWS;
             options.global.skip_arrow_metadata = true;
             let counts = plan
                 .write_parquet(

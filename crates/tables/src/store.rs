@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 
 /// What our Parquet files name as their writer; no version, so that a new release writes the same bytes.
 pub const CREATED_BY: &str = "tenure";
+/// Rows of a row group: a query reads as many at a time as it has threads, so a file must hold several.
+pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// A column of plain values.
 #[derive(Debug, Clone, PartialEq)]
@@ -105,6 +107,7 @@ impl FileWriter {
         let file = File::create(path).map_err(Error::io(path))?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
             .set_created_by(CREATED_BY.to_owned())
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
