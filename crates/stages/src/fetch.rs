@@ -200,7 +200,7 @@ fn download(data: &DataSet, part: &Path, network: &Network, progress: &mut dyn F
     Ok(())
 }
 
-fn not_it(data: &DataSet, problem: String) -> Error {
+fn not_it(data: &DataSet, problem: &str) -> Error {
     Error::Input {
         problem: format!("what {} gave is not {}: {problem}", data.url, data.name),
         place: Some(data.url.clone()),
@@ -210,14 +210,14 @@ fn not_it(data: &DataSet, problem: String) -> Error {
 
 fn unpack(data: &DataSet, archive: &Path, to: &Path) -> Result<()> {
     let opened = File::open(archive).map_err(Error::io(archive))?;
-    let mut zip = zip::ZipArchive::new(opened).map_err(|e| not_it(data, e.to_string()))?;
-    let mut entry = zip.by_name(data.file).map_err(|e| not_it(data, format!("{}: {e}", data.file)))?;
+    let mut zip = zip::ZipArchive::new(opened).map_err(|e| not_it(data, &e.to_string()))?;
+    let mut entry = zip.by_name(data.file).map_err(|e| not_it(data, &format!("{}: {e}", data.file)))?;
     let mut file = File::create(to).map_err(Error::io(to))?;
     // The size that an entry declares may lie: what is unpacked is counted.
     let n = std::io::copy(&mut entry.by_ref().take(MOST_BYTES + 1), &mut file)
-        .map_err(|e| not_it(data, format!("{}: {e}", data.file)))?;
+        .map_err(|e| not_it(data, &format!("{}: {e}", data.file)))?;
     if n > MOST_BYTES {
-        return Err(not_it(data, format!("{} is larger than {MOST_BYTES} bytes", data.file)));
+        return Err(not_it(data, &format!("{} is larger than {MOST_BYTES} bytes", data.file)));
     }
     file.sync_all().map_err(Error::io(to))
 }
@@ -246,7 +246,7 @@ fn check(data: &DataSet, path: &Path) -> Result<u64> {
         if (rows, found.quantity, found.price_e3) != (expected.rows, expected.quantity, expected.price_e3) {
             return Err(not_it(
                 data,
-                format!(
+                &format!(
                     "{name} has {rows} rows, quantities of {} and prices of {:.3}, where {}, {} and {:.3} were published",
                     found.quantity,
                     found.price_e3 as f64 / 1000.0,

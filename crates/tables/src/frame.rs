@@ -130,18 +130,18 @@ impl Frame {
     pub fn one_i64(&self, name: &str) -> Result<i64> {
         match self.i64s(name)?.as_slice() {
             [value] => Ok(*value),
-            other => Err(contract(name, format!("has {} rows where one was expected", other.len()))),
+            other => Err(contract(name, &format!("has {} rows where one was expected", other.len()))),
         }
     }
 
     fn refuse_nulls(&self, name: &str) -> Result<()> {
         let index = self.index(name)?;
         let nulls: usize = self.batches.iter().map(|b| b.column(index).null_count()).sum();
-        if nulls == 0 { Ok(()) } else { Err(contract(name, format!("holds {nulls} nulls where none are allowed"))) }
+        if nulls == 0 { Ok(()) } else { Err(contract(name, &format!("holds {nulls} nulls where none are allowed"))) }
     }
 
     fn index(&self, name: &str) -> Result<usize> {
-        self.schema.index_of(name).map_err(|_| contract(name, "is missing".to_owned()))
+        self.schema.index_of(name).map_err(|_| contract(name, "is missing"))
     }
 
     fn column<T>(&self, name: &str, wanted: &DataType, push: impl Fn(&ArrayRef, &mut Vec<T>)) -> Result<Vec<T>> {
@@ -153,7 +153,7 @@ impl Frame {
                 push(array, &mut out);
             } else {
                 let array = cast(array, wanted)
-                    .map_err(|e| contract(name, format!("is {} and no {wanted}: {e}", array.data_type())))?;
+                    .map_err(|e| contract(name, &format!("is {} and no {wanted}: {e}", array.data_type())))?;
                 push(&array, &mut out);
             }
         }
@@ -161,6 +161,6 @@ impl Frame {
     }
 }
 
-fn contract(column: &str, problem: String) -> Error {
+fn contract(column: &str, problem: &str) -> Error {
     Error::Contract { table: "query result".to_owned(), problem: format!("column {column} {problem}") }
 }

@@ -189,8 +189,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    /// Customer, instant, order, product, quantity, reason of each line.
-    fn batch(rows: &[(&str, i64, &str, &str, f64, Option<&str>)]) -> RecordBatch {
+    /// Customer, instant, order, product, quantity, reason of a line.
+    type Row = (&'static str, i64, &'static str, &'static str, f64, Option<&'static str>);
+
+    fn batch(rows: &[Row]) -> RecordBatch {
         let text = |f: &dyn Fn(usize) -> Option<String>| -> ArrayRef {
             Arc::new((0..rows.len()).map(f).collect::<StringArray>())
         };

@@ -271,7 +271,7 @@ fn assumed(plan: &Plan) -> String {
 fn truth(rows: &[TruthRow], style: Style) -> Vec<String> {
     let mut table = vec![["Truth", "true net", "regret", ""].map(str::to_owned).to_vec()];
     let in_money = money_like(rows.iter().map(|row| row.true_net));
-    for row in rows.iter().take(4) {
+    for row in rows.iter().take(6) {
         table.push(vec![
             row.plan.clone(),
             in_money(row.true_net),

@@ -199,7 +199,81 @@ fn files_that_cannot_be_used_are_named_with_a_cure() {
     assert!(refused(dir.path(), &["run", "fake.xlsx"]).contains("fake.xlsx"));
     put("fake.parquet", "not a table");
     assert!(refused(dir.path(), &["run", "fake.parquet"]).contains("fake.parquet"));
-    refused(dir.path(), &["run", "."]);
+    fs::create_dir(dir.path().join("empty")).unwrap();
+    assert!(refused(dir.path(), &["run", "empty"]).contains("holds no table"));
+}
+
+#[test]
+fn a_dry_run_shows_how_a_file_is_read_and_reads_nothing() {
+    let dir = TempDir::new().unwrap();
+    let csv = "client;booked at;total;note\n00123;31.01.2011;1,50;x\nb;28.02.2011;2,75;y\n";
+    fs::write(dir.path().join("log.csv"), csv).unwrap();
+    let output = tenure(dir.path(), &["ingest", "log.csv", "--dry-run"]);
+    let page = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{page}{}", text(&output.stderr));
+    let config = "[data.columns]\nordered_at = \"booked at\"\n";
+    fs::write(dir.path().join("tenure.toml"), config).unwrap();
+    let output = tenure(dir.path(), &["ingest", "log.csv", "--dry-run"]);
+    let page = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    for says in ["separated by ';'", "dmy", "decimal comma", "not used: note", "not found, so empty:", "00123"] {
+        assert!(page.contains(says), "{says}: {page}");
+    }
+    assert!(!dir.path().join("tenure-out").exists());
+    let found = json(dir.path(), &["ingest", "log.csv", "--dry-run"]);
+    assert_eq!(found[0]["tables"][0]["columns"]["customer_id"], "client");
+}
+
+#[test]
+fn a_further_run_reads_only_what_is_new() {
+    let dir = TempDir::new().unwrap();
+    shop(dir.path(), "a.csv", 20, 3);
+    shop(dir.path(), "b.csv", 30, 3);
+    let ingest = |files: &[&str]| {
+        json(dir.path(), &[&["ingest"], files, &["--out", "one"]].concat())["sentence"].as_str().unwrap().to_owned()
+    };
+    assert!(!ingest(&["a.csv"]).contains("unchanged"));
+    assert!(ingest(&["a.csv", "b.csv"]).contains("1 of 2 files unchanged"));
+    // A part that is no longer what it was is not taken over.
+    let parts = dir.path().join("one/data/transactions");
+    let first = fs::read_dir(&parts).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = fs::read(&first).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&first, bytes).unwrap();
+    assert!(ingest(&["a.csv", "b.csv"]).contains("1 of 2 files unchanged"));
+    assert!(ingest(&["a.csv", "b.csv"]).contains("2 of 2 files unchanged"));
+    fs::copy(dir.path().join("a.csv"), dir.path().join("c.csv")).unwrap();
+    assert!(refused(dir.path(), &["ingest", "a.csv", "c.csv", "--out", "one"]).contains("same bytes"));
+}
+
+#[test]
+fn a_contract_that_is_not_met_ends_a_strict_run() {
+    let dir = TempDir::new().unwrap();
+    shop(dir.path(), "shop.csv", 20, 3);
+    let contract = "[[schema]]\nname = \"transactions\"\n[[schema.properties]]\nname = \"quantity\"\n\
+                    logicalTypeOptions = { minimum = 2 }\n";
+    fs::write(dir.path().join("c.toml"), contract).unwrap();
+    let run = ["run", "shop.csv", "--contract", "c.toml"];
+    let output = tenure(dir.path(), &[&run[..], &["--strict"]].concat());
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let page = fs::read_to_string(dir.path().join("tenure-out/validation.md")).unwrap();
+    assert!(page.contains("contract.quantity.minimum") && page.contains("must be at least 2"), "{page}");
+    assert_eq!(tenure(dir.path(), &run).status.code(), Some(0));
+    fs::write(dir.path().join("c.toml"), contract.replace("quantity", "quantty")).unwrap();
+    assert!(refused(dir.path(), &run).contains("\"quantty\""));
+}
+
+#[test]
+fn without_a_network_fetch_says_what_to_do() {
+    let dir = TempDir::new().unwrap();
+    // A port that was free a moment ago: nobody listens.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/x.zip");
+    let output = tenure(dir.path(), &["fetch", "online-retail-ii", "--url", &url]);
+    let stderr = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("cannot be reached") && stderr.contains("fix: check the network"), "{stderr}");
 }
 
 #[test]
@@ -263,8 +337,14 @@ fn a_run_keeps_its_promises() {
     assert!(plan["spend"].as_f64().unwrap() <= 500.0 + 1e-6, "{plan}");
     assert!(summary["churn"]["measured"].is_object() && summary["value"]["measured"].is_object(), "{summary:#}");
 
-    // The same bytes on any number of threads.
-    run("two", &["--threads", "2"]);
+    // The same bytes on any number of threads, in any zone and language.
+    let abroad = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .args(["run", "shop.csv", "--out", "two", "--budget", "500", "--threads", "2", "--format", "json"])
+        .current_dir(dir.path())
+        .envs([("TZ", "Pacific/Auckland"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8")])
+        .output()
+        .unwrap();
+    assert_eq!(abroad.status.code(), Some(0), "{}", text(&abroad.stderr));
     assert_eq!(text(&read("one/manifest.json")), text(&read("two/manifest.json")));
 
     // Stages one by one leave what the whole run leaves.

@@ -1,6 +1,6 @@
 //! The rules that the compiler cannot see: who may import whom, where SQL lives, how long a file may be.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -90,7 +90,7 @@ fn small(index: u64) -> Case {
     let net: Vec<f64> = (0..n * offers).map(|_| draw(-3.0, 12.0)).collect();
     let cost: Vec<f64> = (0..n * offers).map(|_| draw(0.0, 6.0)).collect();
     let total: f64 = cost.iter().sum();
-    let budget = (index % 5 != 0).then(|| (draw(0.0, 1.0) * 0.5).max(0.1) * total);
+    let budget = (!index.is_multiple_of(5)).then(|| (draw(0.0, 1.0) * 0.5).max(0.1) * total);
     let caps = (0..offers).map(|_| (draw(0.0, 3.0) > 1.0).then(|| draw(0.0, 4.0) as usize)).collect();
     let eligible = index.is_multiple_of(4).then(|| (0..n).map(|_| draw(0.0, 4.0) > 0.5).collect());
     Case { n, offers, net, cost, budget, caps, eligible }

@@ -132,7 +132,7 @@ fn groups(values: &[f64], order: &[usize]) -> Vec<(usize, usize)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
     use rand::RngExt;
 

@@ -23,13 +23,11 @@ use crate::summary::{ChurnQuality, Finding, ValueQuality};
 const ROC_POINTS: usize = 400;
 
 type Drawn = std::result::Result<Figure, FigureError>;
+/// A figure's name and what it shows, in a sentence.
+type Told = (String, String);
 
 /// Draws and writes what the artefacts allow; gives the names with their findings, and what could not be drawn.
-pub(super) fn draw_all(
-    config: &Config,
-    engine: &Engine,
-    run: &RunFolder,
-) -> Result<(Vec<(String, String)>, Vec<String>)> {
+pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Result<(Vec<Told>, Vec<String>)> {
     let room = Room { config, engine, run };
     let mut drawn: Vec<Drawn> = vec![room.segment_distribution()?];
     drawn.extend(room.segments()?);

@@ -122,19 +122,19 @@ pub(super) fn examples(
     let mut rows = vec![Map::new(); frame.n_rows()];
     for (column, shown_as, show) in columns {
         match show {
-            Show::Number => fill(&mut rows, shown_as, frame.f64s(column)?, |v| number(*v)),
-            Show::Count => fill(&mut rows, shown_as, frame.i64s(column)?, |v| Value::from(*v)),
-            Show::Text => fill(&mut rows, shown_as, frame.opt_texts(column)?, |v| Value::from(v.clone())),
+            Show::Number => fill(&mut rows, shown_as, &frame.f64s(column)?, |v| number(*v)),
+            Show::Count => fill(&mut rows, shown_as, &frame.i64s(column)?, |v| Value::from(*v)),
+            Show::Text => fill(&mut rows, shown_as, &frame.opt_texts(column)?, |v| Value::from(v.clone())),
             Show::Customer => {
-                fill(&mut rows, shown_as, frame.opt_texts(column)?, |v| Value::from(v.as_deref().map(mask)));
+                fill(&mut rows, shown_as, &frame.opt_texts(column)?, |v| Value::from(v.as_deref().map(mask)));
             }
         }
     }
     Ok(rows)
 }
 
-fn fill<T>(rows: &mut [Map<String, Value>], name: &str, values: Vec<T>, value: impl Fn(&T) -> Value) {
-    for (row, v) in rows.iter_mut().zip(&values) {
+fn fill<T>(rows: &mut [Map<String, Value>], name: &str, values: &[T], value: impl Fn(&T) -> Value) {
+    for (row, v) in rows.iter_mut().zip(values) {
         row.insert(name.to_owned(), value(v));
     }
 }

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
+#![allow(clippy::unwrap_used, clippy::float_cmp, clippy::disallowed_methods)]
 
 use std::path::PathBuf;
 
@@ -429,8 +429,7 @@ fn the_file_has_the_field_names_of_great_expectations() {
 /// A shop with a bit of everything, so that every query has something to say.
 fn messy() -> Vec<Line> {
     let mut lines = shop();
-    for i in 0..lines.len() {
-        let l = &mut lines[i];
+    for (i, l) in lines.iter_mut().enumerate() {
         match i % 11 {
             1 => l.customer_id = None,
             2 => l.unit_price = Some(0.0),
@@ -444,7 +443,7 @@ fn messy() -> Vec<Line> {
             _ => {}
         }
         if i % 2 == 1 {
-            lines[i].source = "later.csv";
+            l.source = "later.csv";
         }
     }
     lines

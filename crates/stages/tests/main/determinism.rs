@@ -9,7 +9,7 @@ use crate::support::{BASE, Csv, TIMES, config, ctx, differing, files, run, score
 fn one_thread_or_two_the_same_bytes() {
     let dir = temp();
     let out = dir.path().join("out");
-    pipeline::run(&ctx(1), &with_figures(), &[BASE.file.clone()], &out).unwrap();
+    pipeline::run(&ctx(1), &with_figures(), std::slice::from_ref(&BASE.file), &out).unwrap();
     assert!(files(&out).keys().any(|name| name.starts_with("figures/") && name.ends_with(".png")));
     assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new());
 }

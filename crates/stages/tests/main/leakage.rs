@@ -62,7 +62,7 @@ fn multiplied(file: &Csv, future: Vec<Vec<String>>) -> Vec<Vec<String>> {
     let (quantity, price) = (file.column("Quantity"), file.column("Price"));
     let (order, time) = (file.column("Invoice"), file.column("InvoiceDate"));
     let mut lines = Vec::new();
-    for (i, row) in future.iter().enumerate() {
+    for (i, row) in future.into_iter().enumerate() {
         let mut more = row.clone();
         more[quantity] = (10 * row[quantity].parse::<i64>().unwrap()).to_string();
         more[price] = format!("{:.2}", 10.0 * row[price].parse::<f64>().unwrap());

@@ -210,10 +210,10 @@ pub struct Sums {
 /// The sums of a batch of [`transactions_schema`], by source; what is missing counts nothing.
 #[must_use]
 pub fn sums(batch: &RecordBatch) -> BTreeMap<String, Sums> {
-    let number = |name: &str| batch.column_by_name(name).map(|c| c.as_primitive::<Float64Type>());
+    let number = |name: &str| batch.column_by_name(name).map(AsArray::as_primitive::<Float64Type>);
     let (quantities, prices) = (number("quantity"), number("unit_price"));
     let mut found: BTreeMap<String, Sums> = BTreeMap::new();
-    let Some(sources) = batch.column_by_name("source").map(|c| c.as_string::<i32>()) else { return found };
+    let Some(sources) = batch.column_by_name("source").map(AsArray::as_string::<i32>) else { return found };
     let mut start = 0;
     while start < sources.len() {
         let source = sources.value(start);

@@ -159,7 +159,7 @@ fn dialects() -> Vec<(String, Vec<u8>, Verdict)> {
         .replace("2011-01-31", "2011-01-31T00:00:00Z")
         .replace("2011-02-28", "2011-02-28 00:00")
         .replace("2011-03-15", "2011-03-15 00:00:00.000");
-    let padded = format!("\n\n{}\n\n\n", BASE);
+    let padded = format!("\n\n{BASE}\n\n\n");
     [
         ("as it is", BASE.as_bytes().to_vec()),
         ("CRLF", BASE.replace('\n', "\r\n").into_bytes()),
