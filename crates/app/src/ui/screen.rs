@@ -10,7 +10,7 @@ use super::table::{columns, wrap};
 const WIDTH: usize = 100;
 const HEIGHT: usize = 40;
 /// Segments that are shown even where the screen is full.
-const LEAST_SEGMENTS: usize = 3;
+const LEAST_SEGMENTS: usize = 2;
 
 /// The screen as text, ending in a line feed.
 pub(super) fn end_screen(summary: &Summary, style: Style) -> String {

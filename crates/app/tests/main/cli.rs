@@ -377,7 +377,7 @@ fn a_run_keeps_its_promises() {
     // No money, no offers; the plan says so.
     let plan = json(dir.path(), &["allocate", "--out", "two", "--budget", "0"]);
     assert_eq!(plan["stage"], "allocate");
-    let nothing = run("free", &["--budget", "0"]);
+    let nothing = json(dir.path(), &["run", "shop.csv", "--out", "free", "--budget", "0"]);
     assert_eq!(nothing["plan"]["measured"]["spend"].as_f64(), Some(0.0));
 
     // The screen fits, and tells what is assumed.

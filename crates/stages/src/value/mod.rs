@@ -106,8 +106,8 @@ pub struct Model {
     pub mean: boost::Fitted,
     /// What is added to every customer's scale, money.
     pub scale_floor: f64,
-    /// Trees of the chance to buy.
-    pub buy: boost::Fitted,
+    /// Trees of the chance to buy; `None` where everybody always bought.
+    pub buy: Option<boost::Fitted>,
     /// Total that the mean is brought to, money.
     pub portfolio: f64,
     /// Conformal adjustment.
@@ -359,19 +359,28 @@ impl Room<'_> {
         Ok(Learners { mean, scale_floor })
     }
 
-    /// The chance that a customer buys at all: trees on all closed windows, at the level of the seasonal forecast.
-    fn buyers(&self, train: &[usize], rows: &[usize], season: Option<&Season>) -> Result<(boost::Fitted, Vec<f64>)> {
+    /// The chance that a customer buys at all: trees on all closed windows, at the level of the seasonal forecast. Where
+    /// everybody always bought there are no trees, and the chance is 1.
+    fn buyers(
+        &self,
+        train: &[usize],
+        rows: &[usize],
+        season: Option<&Season>,
+    ) -> Result<(Option<boost::Fitted>, Vec<f64>)> {
         let bought: Vec<f64> = train.iter().map(|&i| f64::from(self.panel.orders[i] > 0.5)).collect();
+        if bought.iter().all(|b| *b > 0.5) {
+            return Ok((None, vec![1.0; rows.len()]));
+        }
         let weights = self.panel.age_weights(train, HALF_LIFE_DAYS);
         let params = self.params(Objective::Logistic, "value/buy");
         let what = Error::math;
         let trees = boost::fit(&self.panel.features.select_rows(train), &bought, Some(&weights), &params)
             .map_err(what("the trees of who buys"))?;
         let p = trees.predict(&self.panel.features.select_rows(rows)).map_err(what("the trees of who buys"))?;
-        let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((trees, p)) };
+        let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((Some(trees), p)) };
         let rate = (buyers / rows.len() as f64).clamp(0.01, 0.99);
         let shift = Shift::to_rate(&p, None, rate).map_err(what("the seasonal level"))?;
-        Ok((trees, p.iter().map(|&p| shift.apply(p)).collect()))
+        Ok((Some(trees), p.iter().map(|&p| shift.apply(p)).collect()))
     }
 
     /// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
