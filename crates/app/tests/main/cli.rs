@@ -1,6 +1,6 @@
 //! The commands as a user meets them: exit codes, sentences with place and cure, clean standard output.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::fs;
 use std::io::Read;
@@ -416,4 +416,13 @@ fn the_demo_judges_its_plan_by_the_truth() {
     assert!(ours <= oracle + 1e-6, "nobody beats the oracle: {truth:?}");
     assert!(ours > net("random").unwrap(), "{truth:?}");
     assert!(summary["customers"].as_u64().unwrap() >= 4_000, "{}", summary["customers"]);
+
+    // The table in the README is this one.
+    let root = std::env::var("CARGO_MANIFEST_DIR").unwrap();
+    let readme = fs::read_to_string(Path::new(&root).join("../../README.md")).unwrap().replace("**", "");
+    for row in truth {
+        let (plan, net) = (row["plan"].as_str().unwrap(), row["true_net"].as_f64().unwrap().round() as i64);
+        let thousands = if net < 1_000 { net.to_string() } else { format!("{},{:03}", net / 1_000, net % 1_000) };
+        assert!(readme.contains(&format!("| {plan} | {thousands} |")), "{plan}: {thousands}");
+    }
 }
