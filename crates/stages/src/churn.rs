@@ -101,9 +101,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut warnings = panel.warnings.clone();
     let now = panel.rows(&[timeline.as_of]);
 
-    let Some(deployment) = deployment.filter(|w| learnable(&panel, &panel.rows(&w.snapshots()))) else {
+    let Some(deployment) = deployment.filter(|w| teaches(&panel, w)) else {
         let reason = format!(
-            "no window of {horizon} days that starts at a snapshot and ends before {} holds enough customers of both \
+            "the windows of {horizon} days that start at a snapshot and end by {} do not hold enough customers of both \
              kinds",
             timeline.data_end
         );
@@ -128,7 +128,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| learnable(&panel, &panel.rows(&w.train)) && learnable(&panel, &panel.rows(&tests(w))));
+        .filter(|w| teaches(&panel, w) && learnable(&panel, &panel.rows(&tests(w))));
     let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
     let seasonal = season(timeline.as_of)?;
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
@@ -145,10 +145,23 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         },
     );
     let (quality, quality_active) = judged?.unwrap_or_else(|| {
-        let reason = format!("the history holds no two disjoint windows of {horizon} days");
+        let reason = if timeline.evaluation(&snapshots, horizon).is_some() {
+            "one of its windows does not hold enough customers of both kinds".to_owned()
+        } else {
+            format!("the history holds no two disjoint windows of {horizon} days")
+        };
         warnings.push(format!("the churn model is not evaluated: {reason}"));
         (Finding::Missing(reason.clone()), Finding::Missing(reason))
     });
+    if let Finding::Measured(quality) = &quality
+        && let Some(baseline) = quality.models.iter().find(|m| m.model == CANDIDATES[0])
+        && baseline.auc.value > quality.models[0].auc.value
+    {
+        warnings.push(format!(
+            "on the test window recency alone ranks better than the model: AUC {:.3} against {:.3}",
+            baseline.auc.value, quality.models[0].auc.value
+        ));
+    }
     let calibrated = calibrated?;
     let refitted = refitted?.unwrap_or(calibrated.learners);
     let scores = refitted.candidates(&panel, &now)?.swap_remove(calibrated.champion);
@@ -196,6 +209,12 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
 fn tests(windows: &Windows) -> Vec<Instant> {
     windows.test.into_iter().collect()
+}
+
+/// Whether the windows that train and the one that calibrates each hold enough of both outcomes.
+fn teaches(panel: &Panel, windows: &Windows) -> bool {
+    learnable(panel, &panel.rows(&windows.train))
+        && windows.calibrate.is_none_or(|snapshot| learnable(panel, &panel.rows(&[snapshot])))
 }
 
 /// Whether the rows hold enough of both outcomes for a model to mean anything.
@@ -252,8 +271,9 @@ struct Room<'a> {
 impl Room<'_> {
     /// The penalty of the regression, by cross-validation over customers on the latest training rows.
     fn penalty(&self, train: &[Instant]) -> Result<f64> {
-        let rows = self.panel.rows(train);
-        let rows = &rows[rows.len().saturating_sub(PENALTY_ROWS)..];
+        let all = self.panel.rows(train);
+        let latest = &all[all.len().saturating_sub(PENALTY_ROWS)..];
+        let rows = if learnable(self.panel, latest) { latest } else { &all };
         let params = logistic::Params {
             penalties: vec![0.1, 0.01, 0.001],
             seed: rng::seed_of(self.config.run.seed, "churn/penalty", 0),

@@ -29,6 +29,10 @@ const MIN_LINES_FOR_BOUNDS: u64 = 1_000;
 const FOREST_SCORE: f64 = 0.70;
 /// Where more than this share of the orders looks like a cancellation, the prefix is part of every id.
 const MAX_PREFIXED_SHARE: f64 = 0.5;
+/// A last day that stands so far behind the one before it looks like a wrong date.
+const LONGEST_SILENCE_DAYS: f64 = 60.0;
+/// A decision so many days after the data's end is refused: nothing recent is known of anybody.
+const MOST_DAYS_BEHIND: f64 = 366.0;
 
 /// What cleaning found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -88,8 +92,8 @@ pub struct SetAside {
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     engine.register("transactions", &run.read(artifact::TRANSACTIONS, Stage::Ingest)?)?;
     engine.register("unparsed", &run.read(artifact::UNPARSED, Stage::Ingest)?)?;
-    let timeline = timeline(config, engine)?;
     let mut warnings = Vec::new();
+    let timeline = timeline(config, engine, &mut warnings)?;
 
     let prefix = cancellation_prefix(config, engine, &mut warnings)?;
     let drop_duplicates = config.clean.duplicates == Duplicates::Drop && has_order_ids(engine)?;
@@ -158,7 +162,7 @@ fn nothing_left(set_aside: u64) -> Error {
 }
 
 /// Where the data start and end, and the snapshot of the decision.
-fn timeline(config: &Config, engine: &Engine) -> Result<Timeline> {
+fn timeline(config: &Config, engine: &Engine, warnings: &mut Vec<String>) -> Result<Timeline> {
     let span = engine.select(
         "select min(ordered_at) as first, max(ordered_at) as last,
                     max(greatest(ordered_at, coalesce(recorded_at, ordered_at))) as known, count(*) as n
@@ -179,6 +183,34 @@ fn timeline(config: &Config, engine: &Engine) -> Result<Timeline> {
             place: Some("--as-of".to_owned()),
             cure: format!("choose an instant after {first}, or leave it out for the end of the data ({known})"),
         });
+    }
+    let before = engine.select(
+        "select ordered_at as at from transactions where ordered_at < $day order by ordered_at desc limit 1",
+        &[("day", Value::Instant(last.plus_days(-1).midnight_after().0))],
+    )?;
+    if let Some(at) = before.instants("at")?.first() {
+        let alone = last.days_since(Instant(*at));
+        if alone > LONGEST_SILENCE_DAYS && as_of > last {
+            warnings.push(format!(
+                "the last day of the data, {last}, comes {alone:.0} days after the one before it: is its date right?"
+            ));
+        }
+    }
+    let late = as_of.days_since(known);
+    if late > MOST_DAYS_BEHIND {
+        return Err(Error::Input {
+            problem: format!("as_of is {as_of}, but the data end at {known}, {late:.0} days before it"),
+            place: Some("--as-of".to_owned()),
+            cure: format!(
+                "choose an instant up to {known}, or leave it out; if the data should reach further, add them"
+            ),
+        });
+    }
+    if late > f64::from(config.validate.freshness_days) {
+        warnings.push(format!(
+            "as_of lies {late:.0} days after the end of the data ({known}): what happened in between is not seen, and \
+             everybody looks more likely to be gone"
+        ));
     }
     Ok(Timeline { data_start: first, data_end: end.min(as_of), as_of })
 }

@@ -89,10 +89,10 @@ pub enum Error {
         problem: String,
     },
     /// Checks of level error failed under `--strict`.
-    #[error("{failed} checks of level error failed")]
+    #[error("{} checks of level error failed: {}", failed.len(), failed.join(", "))]
     Checks {
-        /// How many.
-        failed: usize,
+        /// Their names.
+        failed: Vec<String>,
     },
 }
 

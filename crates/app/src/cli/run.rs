@@ -11,8 +11,9 @@ use crate::ui;
 
 /// Do the whole job: transactions in; segments, churn, value and a plan under a budget out.
 ///
-/// Reads CSV (also gzipped), XLSX and Parquet; columns are found by name. Only a customer, a time and an amount are
-/// needed. The outputs of an earlier run in the same folder stay whole if this one fails.
+/// Reads CSV (also gzipped), XLSX and Parquet; columns are found by name. Only a customer and a time are needed, and an
+/// amount (or quantity and price) wherever money is meant. The outputs of an earlier run in the same folder stay whole
+/// if this one fails.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:

@@ -95,6 +95,9 @@ pub(crate) struct Value {
 }
 
 /// Stage 8: choose an offer for each customer under the budget, with a certificate in money.
+///
+/// What no flag sets is as the run in the folder had it; flags hold for this plan only. The table of scores keeps the
+/// offers of the plan before until `tenure report`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tenure allocate --out shop --budget 5000 --cap Premium=10%

@@ -53,6 +53,8 @@ pub struct Facts {
     pub cap_prices: BTreeMap<String, f64>,
     /// Which method made the plan that was written.
     pub method: String,
+    /// Most customers of each capped offer.
+    pub caps: BTreeMap<String, u64>,
     /// Offers, cheapest first, and no offer last.
     pub tiers: Vec<Tier>,
     /// Highest expected value first, at the same budget.
@@ -121,14 +123,12 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut warnings = Vec::new();
     let people = population(config, engine, run, &mut warnings)?;
     let table = offer_table(config);
-    let (mut net, cost) =
+    let (net, cost) =
         table.evaluate(&people.p_churn, &people.value).map_err(Error::math("the offers' expected value"))?;
-    for (n, c) in net.iter_mut().zip(&cost) {
-        // Below the least return an offer is no option; any loss keeps it out of every plan.
-        if *n < config.constraints.min_roi * c {
-            *n = -c - 1.0;
-        }
-    }
+    // Below the least return an offer is no option: a loss keeps it out of the plan.
+    let min_roi = config.constraints.min_roi;
+    let admitted: Vec<f64> =
+        net.iter().zip(&cost).map(|(n, c)| if *n < min_roi * c { n.min(-1.0) } else { *n }).collect();
     let held_out = hold_out(config, people.ids.len());
     let eligible: Vec<bool> = held_out.iter().map(|h| !h).collect();
     let caps: Vec<Option<usize>> = config
@@ -145,7 +145,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let problem = Problem {
         n_customers: people.ids.len(),
         offers: table.offers.len(),
-        net: &net,
+        net: &admitted,
         cost: &cost,
         budget: Some(config.budget()),
         caps: &caps,
@@ -158,22 +158,26 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     } else {
         best
     };
-    let mut facts = facts(config, &table, &people, &plan, &greedy, &problem)?;
+    // What is told of an offer that is not chosen is what it would bring.
+    let told = Problem { net: &net, ..problem };
+    let mut facts = facts(config, &table, &people, &plan, &greedy, &told)?;
     facts.holdout = held_out.iter().filter(|h| **h).count() as u64;
     facts.curve = curve(&problem, config.budget())?;
     if facts.spend <= 0.0 {
-        let why = if facts.budget > 0.0 {
+        let why = if people.value.iter().all(|v| *v <= 0.0) {
+            "nobody is worth anything by the chosen reading of value"
+        } else if facts.budget > 0.0 {
             "at the assumed rates no contact is expected to earn what it costs"
         } else {
             "the budget is 0; what more would bring stands in outputs/budget_sensitivity.csv"
         };
         warnings.push(format!("the plan makes no offer: {why}"));
     }
-    write::write(run, &table, &people, &plan, &problem, &held_out, &facts)?;
+    write::write(run, &table, &people, &plan, &told, &held_out, &facts)?;
     let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
     let sentence = format!(
-        "{contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",
-        facts.spend, facts.budget, facts.net, facts.gap
+        "{} plan with {} offers: {contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",
+        facts.method, facts.table, facts.spend, facts.budget, facts.net, facts.gap
     );
     run.record(Stage::Allocate, &facts, warnings)?;
     Ok(sentence)
@@ -195,7 +199,7 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
     engine.register("value_scores", &run.read(artifact::VALUE_SCORES, Stage::Value)?)?;
     let frame = engine.select(
         "select features.customer_id, segments.segment, churn_scores.p_churn, value_scores.value_mean,
-                value_scores.value_if_retained, features.monetary_90d,
+                value_scores.value_q50, value_scores.value_if_retained, features.monetary_90d,
                 percent_rank() over (order by features.recency_days) as recency_rank
          from features
          inner join segments on features.customer_id = segments.customer_id
@@ -214,9 +218,16 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
              probability"
                 .to_owned(),
         );
-        warnings.push("the plan rests on recency alone, because the history is too short for a churn model".to_owned());
+        warnings.push("the plan rests on recency alone, because there is no churn model".to_owned());
     }
     let value = values(config, &frame, &mut assumptions)?;
+    if frame.f64s("value_q50")?.iter().all(|q| q.is_nan()) && value.iter().any(|v| *v > 0.0) {
+        assumptions.push(format!(
+            "values have no interval: where the history was too short for a model, the spend of the last {} days stands \
+             in, scaled up where it is not that long",
+            config.value.horizon_days
+        ));
+    }
     assumptions.extend(effects(config));
     Ok(People { ids: frame.texts("customer_id")?, segments: frame.texts("segment")?, p_churn, value, assumptions })
 }
@@ -358,6 +369,12 @@ fn facts(
             .map(|((offer, price), _)| (offer.name.clone(), *price))
             .collect(),
         method: config.constraints.method.word().to_owned(),
+        caps: table
+            .offers
+            .iter()
+            .zip(problem.caps)
+            .filter_map(|(offer, cap)| cap.map(|cap| (offer.name.clone(), cap as u64)))
+            .collect(),
         greedy_net: greedy.net,
         top_value_net: ranked(problem, |i| people.value[i]),
         top_risk_net: ranked(problem, |i| people.p_churn[i]),

@@ -57,7 +57,10 @@ pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf
     let mut folder = RunFolder::open(out)?;
     let fresh = begin(config);
     folder.manifest.tenure = fresh.tenure;
-    folder.manifest.parameters = fresh.parameters;
+    // Another plan on the same run is a question, not a new setting: the next one starts from the run's own again.
+    if stage != Stage::Allocate || folder.manifest.parameters.is_null() {
+        folder.manifest.parameters = fresh.parameters;
+    }
     let sentence = step(ctx, config, &engine, inputs, &mut folder, stage)?;
     let manifest = folder.publish()?;
     let facts = manifest.stages.get(stage.name()).cloned().unwrap_or(Value::Null);
@@ -111,7 +114,7 @@ fn checks(config: &Config, engine: &Engine, folder: &mut RunFolder) -> Result<St
     let facts: validate::Facts = folder.manifest.stage(Stage::Validate, folder.out())?;
     if config.validate.strict && !facts.passed {
         folder.publish_only(&[artifact::VALIDATION, artifact::VALIDATION_PAGE])?;
-        return Err(Error::Checks { failed: facts.failed_errors.len() });
+        return Err(Error::Checks { failed: facts.failed_errors });
     }
     Ok(sentence)
 }

@@ -55,7 +55,7 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
         truth: Vec::new(),
         out: out.display().to_string(),
         outputs: outputs(manifest),
-        warnings: manifest.warnings.values().flatten().cloned().collect(),
+        warnings: Stage::ALL.iter().filter_map(|s| manifest.warnings.get(s.name())).flatten().cloned().collect(),
         next: vec![
             format!("open {}/{}: whom to contact, first things first", out.display(), artifact::EXECUTION_PLAN),
             format!("tenure allocate --out {} --budget N: the plan at another budget", out.display()),

@@ -142,7 +142,8 @@ impl Room<'_> {
         let data = SegmentDistributionData {
             segments: frame.texts("segment")?,
             customers: frame.u64s("customers")?,
-            revenue: frame.f64s("revenue")?,
+            // Without money nobody brings any.
+            revenue: frame.f64s("revenue")?.into_iter().map(|r| if r.is_nan() { 0.0 } else { r }).collect(),
             currency: self.config.data.currency.clone(),
         };
         let total: u64 = data.customers.iter().sum();

@@ -61,6 +61,16 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     profiles.write(run)?;
     run.write_json(artifact::VALIDATION, &outcome.to_json())?;
     run.write_text(artifact::VALIDATION_PAGE, &outcome.to_page())?;
-    run.record(Stage::Validate, &outcome.facts(), Vec::new())?;
+    let facts = outcome.facts();
+    let mut warnings = Vec::new();
+    if !facts.passed {
+        warnings.push(format!(
+            "{} checks of level error failed ({}); see {}",
+            facts.failed_errors.len(),
+            facts.failed_errors.join(", "),
+            artifact::VALIDATION_PAGE
+        ));
+    }
+    run.record(Stage::Validate, &facts, warnings)?;
     Ok(outcome.sentence())
 }

@@ -138,13 +138,16 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let room = Room { config, run, panel: &panel, timeline, horizon };
 
     let has_money = panel.feature("monetary_total", &now).iter().any(|m| m.is_finite());
-    let Some(deployment) = deployment.filter(|w| has_money && holds(&panel, &w.snapshots(), MIN_ROWS)) else {
+    let Some(deployment) = deployment.filter(|w| has_money && teaches(&panel, w)) else {
         let (reason, mean) = if has_money {
             let reason = format!(
-                "no window of {horizon} days that starts at a snapshot and ends before {} holds enough buyers",
+                "the windows of {horizon} days that start at a snapshot and end by {} do not hold enough buyers",
                 timeline.data_end
             );
-            warnings.push(format!("there is no value model: {reason}; the spend of the last {horizon} days stands in"));
+            warnings.push(format!(
+                "there is no value model: {reason}; the spend of the last {horizon} days stands in, scaled up where the \
+                 history is shorter"
+            ));
             (reason, room.carry_forward(&now)?)
         } else {
             let reason = "the source holds no money, so there is no spend to forecast".to_owned();
@@ -174,7 +177,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| holds(&panel, &w.train, MIN_ROWS) && holds(&panel, &tests(w), MIN_TEST_ROWS));
+        .filter(|w| teaches(&panel, w) && holds(&panel, &tests(w), MIN_TEST_ROWS));
     let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
     let seasonal = season(timeline.as_of)?;
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
@@ -194,13 +197,19 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     );
     let (quality, deciles) = judged?.unwrap_or_else(|| {
         let reason = if timeline.evaluation(&snapshots, horizon).is_some() {
-            format!("its windows hold fewer than {MIN_ROWS} rows to learn from or {MIN_TEST_ROWS} customers to test on")
+            format!(
+                "one of its windows holds fewer than {MIN_ROWS} rows to learn from or {MIN_TEST_ROWS} customers, or too \
+                 few buyers"
+            )
         } else {
             format!("the history holds no two disjoint windows of {horizon} days")
         };
         warnings.push(format!("the value model is not evaluated: {reason}"));
         (Finding::Missing(reason), Vec::new())
     });
+    if let Finding::Measured(quality) = &quality {
+        warnings.extend(loses_to_baseline(quality));
+    }
     let (buy, p_buy) = buyers?;
     let mut calibrated = calibrated?;
     if let Some(learners) = refitted? {
@@ -254,11 +263,39 @@ fn tests(windows: &Windows) -> Vec<Instant> {
     windows.test.into_iter().collect()
 }
 
+/// Whether the windows that train and the one that calibrates each hold enough buyers.
+fn teaches(panel: &Panel, windows: &Windows) -> bool {
+    holds(panel, &windows.train, MIN_ROWS)
+        && windows.calibrate.is_none_or(|snapshot| holds(panel, &[snapshot], MIN_TEST_ROWS))
+}
+
 /// Whether the snapshots hold at least so many rows, and a tenth of that of buyers.
 fn holds(panel: &Panel, snapshots: &[Instant], least: usize) -> bool {
     let rows = panel.rows(snapshots);
     let buyers = rows.iter().filter(|&&i| panel.orders[i] > 0.5).count();
     rows.len() >= least && buyers >= least / 10
+}
+
+/// A warning where the carry-forward does better on the test window.
+fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
+    let (model, naive) = (quality.models.first()?, quality.models.last()?);
+    let errors = (model.portfolio_error.as_ref()?.value, naive.portfolio_error.as_ref()?.value);
+    let (worse_r2, worse_total) = (naive.r2? > model.r2?, errors.1.abs() < errors.0.abs());
+    (worse_r2 || worse_total).then(|| {
+        format!(
+            "on the test window the spend of the last window, carried forward, is nearer than the model in {}: R² {:.3} \
+             against {:.3}, portfolio error {:+.1} % against {:+.1} %",
+            match (worse_r2, worse_total) {
+                (true, true) => "single values and in total",
+                (true, false) => "single values",
+                _ => "total",
+            },
+            naive.r2.unwrap_or(f64::NAN),
+            model.r2.unwrap_or(f64::NAN),
+            100.0 * errors.1,
+            100.0 * errors.0
+        )
+    })
 }
 
 struct Learners {

@@ -9,7 +9,7 @@ use tenure_stages::time::Instant;
 use tenure_stages::world::{self, Params};
 use tenure_stages::{artifact, features, pipeline, report};
 
-use crate::support::{BASE, Csv, config, ctx, manifest, run, scores, temp};
+use crate::support::{BASE, Csv, config, ctx, manifest, run, scores, select, temp};
 
 fn missing<T: std::fmt::Debug>(finding: &Finding<T>) -> &str {
     match finding {
@@ -225,4 +225,48 @@ fn without_money_there_is_no_offer_and_the_plan_says_so() {
     assert_eq!(contacts.rows.len(), 0);
     let warnings = manifest(&out).warnings.get("allocate").cloned().unwrap_or_default();
     assert!(warnings.iter().any(|w| w.contains("no offer")), "{warnings:?}");
+}
+
+#[test]
+fn a_last_day_that_stands_alone_is_no_crash_and_is_told() {
+    let dir = temp();
+    let mut rows = Vec::new();
+    for customer in 0..150 {
+        for month in (0..14).filter(|month| (month + customer) % (1 + customer % 4) == 0) {
+            let day =
+                Instant::parse("2022-01-01").unwrap().plus_months(month).plus_days((customer * 7 + month * 3) % 28);
+            rows.push([format!("c{customer}"), day.to_string(), format!("{}.00", 10 + customer % 40)]);
+        }
+    }
+    // Half a year of silence, and then one line: a typing error, or a shop that was closed.
+    rows.push(["c1".to_owned(), "2023-09-15".to_owned(), "12.00".to_owned()]);
+    let out = dir.path().join("out");
+    let file = write(dir.path(), &rows);
+    let summary = run(&without_as_of(), &file, &out);
+    assert!(summary.warnings.iter().any(|w| w.contains("is its date right?")), "{:?}", summary.warnings);
+    assert!(missing(&summary.churn).contains("of both kinds"), "{}", missing(&summary.churn));
+    missing(&summary.value);
+    let mut far = without_as_of();
+    far.snapshots.as_of = Instant::parse("2030-01-01");
+    let error = pipeline::run(&ctx(2), &far, &[file], &dir.path().join("far")).unwrap_err();
+    assert!(error.to_string().contains("days before it") && error.hint().is_some(), "{error}");
+}
+
+#[test]
+fn flags_of_one_plan_do_not_stick_to_the_next() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    crate::support::copy(&BASE.out, &out);
+    let plan = |config: &Config| pipeline::run_stage(&ctx(2), config, Stage::Allocate, &[], &out).unwrap().facts;
+    let saved = || Config::saved_in(&out).unwrap().unwrap();
+    let first = plan(&saved());
+    let mut capped = saved();
+    capped.constraints.method = tenure_stages::config::Method::Greedy;
+    capped.constraints.caps.insert("Premium".to_owned(), 0.0);
+    let second = plan(&capped);
+    assert!(second["method"] == "greedy" && second["caps"]["Premium"] == 0, "{second}");
+    assert_eq!(plan(&saved()), first);
+    // What an offer that is not chosen would bring is never less than its cost, which a mark for "no option" once was.
+    let runner_up = select(&out.join(artifact::ALLOCATION), "select min(runner_up_net) as worst from t");
+    assert!(runner_up.f64s("worst").unwrap()[0] >= -10.0, "{:?}", runner_up.f64s("worst"));
 }

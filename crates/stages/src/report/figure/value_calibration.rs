@@ -174,7 +174,7 @@ fn finding(data: &ValueCalibrationData, totals: (f64, f64), everyone: u64) -> St
         .collect();
     let worst = largest(&misses);
     format!(
-        "{} came where {} was predicted ({}); group {} missed by the most ({}), \
+        "{} came where {} was predicted ({}); group {} missed by the most money ({}), \
          and {} of customers ended above their q90, where 10 % should.",
         number::money(totals.1, &data.currency),
         number::money(totals.0, &data.currency),

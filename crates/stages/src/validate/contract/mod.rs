@@ -409,6 +409,8 @@ impl Demand {
             Unit::Percent if elements == 0 => 0.0,
             Unit::Percent => 100.0 * unexpected as f64 / elements as f64,
         };
+        // A demand on the values of a column that has none can neither be met nor broken.
+        let is_asked = elements > 0 || self.what == What::Rows;
         let is_met = self.limit.holds(measured);
         let subject = self.name.trim_start_matches("contract.").split('.').next().unwrap_or(TABLE);
         let found = match self.what {
@@ -420,7 +422,7 @@ impl Demand {
             name: self.name.clone().into(),
             category: self.category,
             severity: self.severity,
-            success: Some(is_met),
+            success: is_asked.then_some(is_met),
             unit: "rows",
             element_count: Some(elements),
             // The number of rows is no fault of the rows.
@@ -429,7 +431,11 @@ impl Demand {
             sentence: format!(
                 "{column}: {}; {}: {found}.",
                 self.clause,
-                if is_met { "it is so" } else { "it is not so" }
+                match (is_asked, is_met) {
+                    (false, _) => "not checked, for there are no values",
+                    (true, true) => "it is so",
+                    (true, false) => "it is not so",
+                }
             ),
             remedy: "Mend the source, or agree on another contract with those who deliver it.".into(),
             observed: object([("measured", rounded(measured))]),
