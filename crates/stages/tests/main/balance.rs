@@ -88,3 +88,49 @@ fn a_thousand_files_balance() {
     }
     assert_eq!(facts.rows_in, written.values().sum::<u64>());
 }
+
+/// What comes after the last run is compared with it: alike it passes, at ten times the prices it does not.
+#[test]
+fn a_second_run_is_compared_with_the_first() {
+    let dir = temp();
+    let log = |name: &str, from: u32, scale: u32| {
+        let rows: String = (from..from + 1_500)
+            .map(|i| {
+                let (customer, price) = (i % 97, scale * (100 + 37 * (i % 23)));
+                format!(
+                    "{i},c{customer},{}.{:02},20{:02}-{:02}-{:02}\n",
+                    price / 100,
+                    price % 100,
+                    20 + from / 2_000,
+                    1 + i % 12,
+                    1 + i % 28
+                )
+            })
+            .collect();
+        let path = dir.path().join(name);
+        fs::write(&path, format!("order_id,customer_id,amount,ordered_at\n{rows}")).unwrap();
+        path
+    };
+    let (first, same, dear) = (log("a.csv", 0, 1), log("b.csv", 2_000, 1), log("c.csv", 2_000, 10));
+    let verdict = |out: &str, files: &[&std::path::PathBuf]| {
+        let files: Vec<_> = files.iter().map(|f| (*f).clone()).collect();
+        let out = dir.path().join(out);
+        for stage in [Stage::Ingest, Stage::Validate] {
+            pipeline::run_stage(&ctx(2), &config(), stage, &files, &out).unwrap();
+        }
+        let found: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(out.join(artifact::VALIDATION)).unwrap()).unwrap();
+        let all = found["results"].as_array().unwrap().clone();
+        all.into_iter().find(|check| check["name"] == "like_the_last_run").unwrap()
+    };
+    for out in ["alike", "dear"] {
+        assert!(verdict(out, &[&first])["success"].is_null(), "there is nothing to compare the first run with");
+    }
+    let alike = verdict("alike", &[&first, &same]);
+    assert_eq!(alike["success"], true, "{alike}");
+    let changed = verdict("dear", &[&first, &dear]);
+    assert_eq!(changed["success"], false, "{changed}");
+    assert!(changed["sentence"].as_str().unwrap().contains("amount"), "{changed}");
+    // The same files once more: the same comparison, not one with itself.
+    assert_eq!(verdict("dear", &[&first, &dear]), changed);
+}
