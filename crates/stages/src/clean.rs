@@ -147,7 +147,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         facts.linked_returns,
         facts.linked_returns + facts.unlinked_returns
     );
-    run.manifest.timeline = Some(timeline);
+    run.set_timeline(timeline);
     run.record(Stage::Clean, &facts, warnings)?;
     Ok(sentence)
 }

@@ -26,11 +26,13 @@ pub enum Stage {
     Allocate,
     /// Figures and the table of scores.
     Report,
+    /// Proof that nothing of the future was seen; no part of a run.
+    Audit,
 }
 
 impl Stage {
-    /// All stages, in the order of the data.
-    pub const ALL: [Self; 9] = [
+    /// The stages of a run, in the order of the data.
+    pub const RUN: [Self; 9] = [
         Self::Ingest,
         Self::Validate,
         Self::Clean,
@@ -41,6 +43,12 @@ impl Stage {
         Self::Allocate,
         Self::Report,
     ];
+
+    /// All stages.
+    pub const ALL: [Self; 10] = {
+        let [a, b, c, d, e, f, g, h, i] = Self::RUN;
+        [a, b, c, d, e, f, g, h, i, Self::Audit]
+    };
 
     /// The stage's word: the same in commands, folders and documents.
     #[must_use]
@@ -55,6 +63,7 @@ impl Stage {
             Self::Value => "value",
             Self::Allocate => "allocate",
             Self::Report => "report",
+            Self::Audit => "audit",
         }
     }
 }
@@ -63,6 +72,8 @@ impl Stage {
 pub trait Progress: Sync {
     /// A stage begins.
     fn begin(&self, stage: Stage);
+    /// What the stage is at.
+    fn at(&self, stage: Stage, what: &str);
     /// A stage is done; `sentence` says what came of it.
     fn end(&self, stage: Stage, sentence: &str);
 }
@@ -73,7 +84,17 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn begin(&self, _: Stage) {}
+    fn at(&self, _: Stage, _: &str) {}
     fn end(&self, _: Stage, _: &str) {}
+}
+
+/// Who makes a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Identity of the program's build: what another build has made is not taken over.
+    pub build: String,
+    /// Words for a process that finds the folder taken, such as `process 4711, since 2026-01-31 10:00:00 UTC`.
+    pub holder: String,
 }
 
 /// What a run may use of the world.
@@ -81,6 +102,12 @@ impl Progress for Silent {
 pub struct Ctx<'a> {
     /// Threads to work with, at least 1; results do not depend on them.
     pub threads: usize,
+    /// Rows in a batch of the engine; results do not depend on it.
+    pub batch_rows: usize,
+    /// Who makes the run.
+    pub caller: &'a Caller,
+    /// Whether stages whose settings and sources have not changed are taken over from the last run.
+    pub reuse: bool,
     /// Where progress goes.
     pub progress: &'a dyn Progress,
     /// Time since some fixed moment: a clock for `timings.json`, and for nothing else.

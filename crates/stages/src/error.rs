@@ -88,6 +88,20 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// Another process makes a run in the folder.
+    #[error("{} is taken by {}", out.display(), if holder.is_empty() { "another run" } else { holder })]
+    Busy {
+        /// The run's folder.
+        out: PathBuf,
+        /// Who holds it, and since when.
+        holder: String,
+    },
+    /// The audit found that something of the future was seen.
+    #[error("the audit failed: it is not true that {}", failed.join("; that "))]
+    Audit {
+        /// What should be true, in words.
+        failed: Vec<String>,
+    },
     /// Checks of level error failed under `--strict`.
     #[error("{} checks of level error failed: {}", failed.len(), failed.join(", "))]
     Checks {
@@ -115,8 +129,8 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::Config(_) => Kind::Config,
-            Self::Checks { .. } => Kind::Checks,
-            Self::Network { .. } => Kind::Retryable,
+            Self::Checks { .. } | Self::Audit { .. } => Kind::Checks,
+            Self::Network { .. } | Self::Busy { .. } => Kind::Retryable,
             Self::Io { source, .. } | Self::Tables(tenure_tables::Error::Io { source, .. }) => io_kind(source),
             Self::Input { .. }
             | Self::World(_)
@@ -155,6 +169,10 @@ impl Error {
             }
             Self::Corrupt { artefact, .. } => {
                 Some(format!("run the stage that makes {artefact} again, or `tenure run FILE` for all stages"))
+            }
+            Self::Busy { .. } => Some("wait until it is done, or choose another folder with --out".to_owned()),
+            Self::Audit { .. } => {
+                Some("read audit.json for every finding; until they are explained, do not trust the run".to_owned())
             }
             Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
             Self::Io { source, .. } => Some(io_hint(source).to_owned()),

@@ -47,7 +47,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.write(query::ORDER_EVENTS.sql, &[], &events)?;
     engine.register("order_events", &events)?;
 
-    let list = run.write("data/snapshots.parquet")?;
+    let list = run.write(artifact::SNAPSHOTS)?;
     store::write_columns(
         &list,
         &[
@@ -70,7 +70,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
         .filter(|(s, h)| timeline.is_closed(*s, *h))
         .collect();
-    let windows = run.write("data/label_windows.parquet")?;
+    let windows = run.write(artifact::LABEL_WINDOWS)?;
     store::write_columns(
         &windows,
         &[

@@ -57,7 +57,7 @@ impl Panel {
         horizon_days: i64,
         spend_column: &str,
     ) -> Result<Self> {
-        let record: FeatureRecord = run.manifest.stage(Stage::Features, run.out())?;
+        let record: FeatureRecord = run.record_of(Stage::Features)?;
         if !record.horizons.contains(&horizon_days) {
             return Err(Error::Missing {
                 artefact: format!("the labels of windows of {horizon_days} days"),

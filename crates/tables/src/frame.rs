@@ -43,6 +43,12 @@ impl Frame {
         self.schema.fields().iter().map(|f| f.name().clone()).collect()
     }
 
+    /// Whether a column holds numbers.
+    #[must_use]
+    pub fn is_number(&self, name: &str) -> bool {
+        self.schema.field_with_name(name).is_ok_and(|field| field.data_type().is_numeric())
+    }
+
     /// The batches as they are.
     #[must_use]
     pub fn batches(&self) -> &[RecordBatch] {

@@ -73,6 +73,12 @@ pub const LABELS: Query =
 /// Buyers and spend of the portfolio in given windows.
 pub const PORTFOLIO: Query =
     query("portfolio", include_str!("../sql/marts/portfolio.sql"), include_str!("../sql/marts/portfolio.toml"));
+/// The canonical table with another future.
+pub const ANOTHER_FUTURE: Query = query(
+    "another_future",
+    include_str!("../sql/audit/another_future.sql"),
+    include_str!("../sql/audit/another_future.toml"),
+);
 
 /// Every line with its problems as truth values.
 pub const VALIDATE_LINES: Query = query(
@@ -168,6 +174,7 @@ pub const ALL: &[Query] = &[
     FEATURES,
     LABELS,
     PORTFOLIO,
+    ANOTHER_FUTURE,
     VALIDATE_LINES,
     VALIDATE_SOURCES,
     VALIDATE_COLUMNS,

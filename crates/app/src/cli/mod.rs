@@ -1,5 +1,6 @@
 //! The command line: one file per verb, the help text is the arguments' documentation.
 
+mod audit;
 mod demo;
 mod fetch;
 mod init;
@@ -49,6 +50,7 @@ enum Command {
     Value(stage::Value),
     Allocate(stage::Allocate),
     Report(stage::Report),
+    Audit(audit::Args),
 }
 
 /// Reads the arguments and does what they say. Usage errors end the process with exit code 2, as clap words them.
@@ -67,6 +69,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Value(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
+        Command::Audit(args) => args.run(start),
     }
 }
 

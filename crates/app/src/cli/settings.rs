@@ -1,15 +1,17 @@
 //! Arguments that several commands share, and the configuration they amount to.
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tenure_stages::config::{Config, ConfigError, DateOrder, Method, OfferTable, Overrides};
-use tenure_stages::ctx::Ctx;
+use tenure_stages::ctx::{Caller, Ctx};
 
 use crate::ui::{self, Format};
 
 /// The configuration that is used where `--config` names none.
 const CONFIG_FILE: &str = "tenure.toml";
+/// Rows in a batch of the engine.
+const BATCH_ROWS: usize = 8192;
 
 /// Folder, configuration, machine and form of the answer.
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,9 @@ pub(crate) struct Common {
     /// Worker threads; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
+    /// Compute everything anew, also what has not changed since the last run.
+    #[arg(long)]
+    fresh: bool,
     /// Form of the answer on standard output; progress and errors go to standard error.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -144,7 +149,23 @@ impl Common {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
             threads => threads,
         };
-        work(&Ctx { threads, progress: &progress, elapsed: &elapsed })
+        let caller = caller();
+        let reuse = !self.fresh;
+        work(&Ctx { threads, batch_rows: BATCH_ROWS, caller: &caller, reuse, progress: &progress, elapsed: &elapsed })
+    }
+}
+
+/// This build of the program and this process.
+#[allow(clippy::disallowed_methods, reason = "the clock belongs to this crate")]
+fn caller() -> Caller {
+    let since_1970 = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let program = std::env::current_exe().and_then(std::fs::metadata);
+    let built = program.and_then(|file| Ok(format!("{}-{}", file.len(), since_1970(file.modified()?).as_nanos())));
+    let seconds = i64::try_from(since_1970(SystemTime::now()).as_secs()).unwrap_or(0);
+    let since = tenure_stages::time::Instant(seconds * 1_000_000);
+    Caller {
+        build: built.unwrap_or_default(),
+        holder: format!("process {}, since {} UTC", std::process::id(), since.to_string().replace('T', " ")),
     }
 }
 

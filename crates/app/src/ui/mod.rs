@@ -1,5 +1,6 @@
 //! What people and programs read: data on standard output, words on standard error.
 
+mod audit;
 mod number;
 mod preview;
 mod progress;
@@ -14,6 +15,7 @@ use serde_json::Value;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::StageReport;
+use tenure_stages::pipeline::audit::Facts;
 use tenure_stages::summary::Summary;
 
 use crate::error::Error;
@@ -92,6 +94,15 @@ pub(crate) fn show_stage(report: &StageReport, format: Format) -> Result<(), Err
         Format::Table => print(&stage::page(report)),
         Format::Json => print(&json(&as_value(report))),
         Format::Csv => print(&csv(&as_value(report))),
+    }
+}
+
+/// Shows what the audit found.
+pub(crate) fn show_audit(facts: &Facts, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&audit::page(facts, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(facts))),
+        Format::Csv => print(&csv(&as_value(facts))),
     }
 }
 

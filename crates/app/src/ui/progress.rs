@@ -34,6 +34,12 @@ impl Progress for Watcher {
         }
     }
 
+    fn at(&self, stage: Stage, what: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{:<9} {what}", stage.name()));
+        }
+    }
+
     fn end(&self, stage: Stage, sentence: &str) {
         let line = format!("{:<9} {sentence}", stage.name());
         match &self.bar {

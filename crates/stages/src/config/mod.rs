@@ -450,6 +450,21 @@ impl Config {
         value
     }
 
+    /// The settings of the named sections (`churn`) and keys (`churn.beta`); every other one has its default.
+    ///
+    /// # Panics
+    /// When there is no such section or key.
+    #[must_use]
+    pub fn only(&self, names: &[&str]) -> Self {
+        let (all, mut some) = (self.to_value(), Self::default().to_value());
+        for name in names {
+            let place = format!("/{}", name.replace('.', "/"));
+            let (from, to) = (all.pointer(&place), some.pointer_mut(&place));
+            *to.expect("the name of a setting") = from.expect("the name of a setting").clone();
+        }
+        serde_json::from_value(some).expect("made of two configurations")
+    }
+
     /// The plan's budget, in the data's currency.
     pub fn budget(&self) -> f64 {
         self.constraints.budget.unwrap_or_else(|| self.offers.default_budget())

@@ -106,7 +106,7 @@ pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<S
     if facts.counts_only {
         warnings.push("the source holds no money: only counts are modelled".to_owned());
     }
-    run.manifest.inputs = inputs;
+    run.set_inputs(inputs);
     let mut sentence = format!(
         "{} rows of {} {}, {} refused",
         facts.rows_in,

@@ -1,5 +1,6 @@
 //! The pipeline: the only room that sees all stages. It runs them in order on one folder and says what they found.
 
+pub mod audit;
 mod demo;
 mod summarise;
 
@@ -32,19 +33,22 @@ pub struct StageReport {
     pub warnings: Vec<String>,
 }
 
-/// Runs all stages on the files and publishes the outcome in `out`, whole or not at all.
+/// Runs all stages on the files and publishes the outcome in `out`, whole or not at all. A stage whose settings and
+/// sources are those of the last run is taken over from it.
 ///
 /// # Errors
 /// Any [`Error`]; what `out` held before stays as it was. Under `validate.strict` a failed check of level error ends
 /// the run; then only the validation is published.
 pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Result<Summary> {
-    let engine = open(ctx, config)?;
-    let mut folder = RunFolder::open(out)?;
-    folder.manifest = Manifest { timeline: None, ..begin(config) };
-    for stage in Stage::ALL {
-        step(ctx, config, &engine, inputs, &mut folder, stage)?;
+    let mut job = Job::open(ctx, config, inputs, out)?;
+    job.folder.begin(begin(config));
+    for stage in Stage::RUN {
+        job.step(stage)?;
+        if stage == Stage::Validate && config.validate.strict {
+            job = job.refuse_failed_checks()?;
+        }
     }
-    let manifest = folder.publish()?;
+    let manifest = job.folder.publish()?;
     summarise::summary(config, &manifest, out)
 }
 
@@ -53,68 +57,136 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Re
 /// # Errors
 /// Any [`Error`]; [`Error::Missing`] names the stage that has to run first.
 pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf], out: &Path) -> Result<StageReport> {
-    let engine = open(ctx, config)?;
-    let mut folder = RunFolder::open(out)?;
+    let mut job = Job::open(ctx, config, inputs, out)?;
     let fresh = begin(config);
-    folder.manifest.tenure = fresh.tenure;
+    let manifest = job.folder.go_on()?;
+    manifest.tenure = fresh.tenure;
     // Another plan on the same run is a question, not a new setting: the next one starts from the run's own again.
-    if stage != Stage::Allocate || folder.manifest.parameters.is_null() {
-        folder.manifest.parameters = fresh.parameters;
+    if stage != Stage::Allocate || manifest.parameters.is_null() {
+        manifest.parameters = fresh.parameters;
     }
-    let sentence = step(ctx, config, &engine, inputs, &mut folder, stage)?;
-    let manifest = folder.publish()?;
+    let sentence = job.step(stage)?;
+    if stage == Stage::Validate && config.validate.strict {
+        job = job.refuse_failed_checks()?;
+    }
+    let manifest = job.folder.publish()?;
     let facts = manifest.stages.get(stage.name()).cloned().unwrap_or(Value::Null);
     let warnings = manifest.warnings.get(stage.name()).cloned().unwrap_or_default();
     Ok(StageReport { stage, sentence, facts, warnings })
-}
-
-fn open(ctx: &Ctx<'_>, config: &Config) -> Result<Engine> {
-    let config = EngineConfig { threads: ctx.threads, memory_bytes: config.memory_bytes(), ..EngineConfig::default() };
-    Ok(Engine::open(&config)?)
 }
 
 fn begin(config: &Config) -> Manifest {
     Manifest { tenure: env!("CARGO_PKG_VERSION").to_owned(), parameters: config.to_manifest(), ..Manifest::default() }
 }
 
-fn step(
-    ctx: &Ctx<'_>,
-    config: &Config,
-    engine: &Engine,
-    inputs: &[PathBuf],
-    folder: &mut RunFolder,
-    stage: Stage,
-) -> Result<String> {
-    ctx.progress.begin(stage);
-    let start: Duration = (ctx.elapsed)();
-    // All mathematics runs in one pool of the size that was lent; the engine has its own.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(ctx.threads)
-        .build()
-        .map_err(|e| Error::Io { path: folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
-    let sentence = pool.install(|| match stage {
-        Stage::Ingest => ingest::run(config, inputs, folder),
-        Stage::Validate => checks(config, engine, folder),
-        Stage::Clean => clean::run(config, engine, folder),
-        Stage::Features => features::run(config, engine, folder),
-        Stage::Segment => segment::run(config, engine, folder),
-        Stage::Churn => churn::run(config, engine, folder),
-        Stage::Value => value::run(config, engine, folder),
-        Stage::Allocate => allocate::run(config, engine, folder),
-        Stage::Report => report::run(config, engine, folder),
-    })?;
-    folder.record_time(stage, ((ctx.elapsed)() - start).as_secs_f64());
-    ctx.progress.end(stage, &sentence);
-    Ok(sentence)
+fn engine(ctx: &Ctx<'_>, config: &Config) -> Result<Engine> {
+    let (threads, batch_size) = (ctx.threads, ctx.batch_rows);
+    Ok(Engine::open(&EngineConfig { threads, batch_size, memory_bytes: config.memory_bytes() })?)
 }
 
-/// The checks; under `strict` a failed one of level error ends the run, and only their outcome is published.
-fn checks(config: &Config, engine: &Engine, folder: &mut RunFolder) -> Result<String> {
-    let sentence = validate::run(config, engine, folder)?;
-    let facts: validate::Facts = folder.manifest.stage(Stage::Validate, folder.out())?;
-    if config.validate.strict && !facts.passed {
-        folder.publish_only(&[artifact::VALIDATION, artifact::VALIDATION_PAGE])?;
-        return Err(Error::Checks { failed: facts.failed_errors });
+/// Stages at work on one folder.
+struct Job<'a> {
+    ctx: &'a Ctx<'a>,
+    config: &'a Config,
+    inputs: &'a [PathBuf],
+    engine: Engine,
+    folder: RunFolder,
+}
+
+impl<'a> Job<'a> {
+    fn open(ctx: &'a Ctx<'a>, config: &'a Config, inputs: &'a [PathBuf], out: &Path) -> Result<Self> {
+        let engine = engine(ctx, config)?;
+        let mut folder = RunFolder::open(out, ctx.caller)?;
+        if !ctx.reuse {
+            folder.forget();
+        }
+        Ok(Self { ctx, config, inputs, engine, folder })
     }
-    Ok(sentence)
+
+    /// Runs a stage, or takes it over; the sentence says what came of it.
+    fn step(&mut self, stage: Stage) -> Result<String> {
+        self.ctx.progress.begin(stage);
+        let start: Duration = (self.ctx.elapsed)();
+        let config = self.config.only(sections(stage));
+        let settings = settings(&config, stage, &self.folder)?;
+        // Ingestion asks file by file what is new.
+        let sentence = if stage != Stage::Ingest && self.folder.take_over_stage(stage, &settings)? {
+            "nothing has changed: taken over from the last run".to_owned()
+        } else {
+            self.folder.begin_stage();
+            let sentence = self.compute(stage, &config).inspect_err(|_| self.folder.abandon_stage())?;
+            let seconds = ((self.ctx.elapsed)() - start).as_secs_f64();
+            self.folder.finish_stage(stage, settings, seconds)?;
+            sentence
+        };
+        self.ctx.progress.end(stage, &sentence);
+        Ok(sentence)
+    }
+
+    fn compute(&mut self, stage: Stage, config: &Config) -> Result<String> {
+        // All mathematics runs in one pool of the size that was lent; the engine has its own.
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.ctx.threads)
+            .build()
+            .map_err(|e| Error::Io { path: self.folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
+        let Self { inputs, engine, folder, .. } = self;
+        pool.install(|| match stage {
+            Stage::Ingest => ingest::run(config, inputs, folder),
+            Stage::Validate => validate::run(config, engine, folder),
+            Stage::Clean => clean::run(config, engine, folder),
+            Stage::Features => features::run(config, engine, folder),
+            Stage::Segment => segment::run(config, engine, folder),
+            Stage::Churn => churn::run(config, engine, folder),
+            Stage::Value => value::run(config, engine, folder),
+            Stage::Allocate => allocate::run(config, engine, folder),
+            Stage::Report => report::run(config, engine, folder),
+            Stage::Audit => audit::run(self.ctx, config, folder),
+        })
+    }
+
+    /// Under `strict` a failed check of level error ends the run, and only the outcome of the checks is published.
+    fn refuse_failed_checks(self) -> Result<Self> {
+        let facts: validate::Facts = self.folder.record_of(Stage::Validate)?;
+        if facts.passed {
+            return Ok(self);
+        }
+        self.folder.publish_only(Stage::Validate, &[artifact::VALIDATION, artifact::VALIDATION_PAGE])?;
+        Err(Error::Checks { failed: facts.failed_errors })
+    }
+}
+
+/// The settings that a stage sees: all others have their defaults there, so that it cannot depend on them.
+fn sections(stage: Stage) -> &'static [&'static str] {
+    match stage {
+        Stage::Ingest => &["data"],
+        Stage::Validate => &["data", "validate", "snapshots.as_of"],
+        Stage::Clean => &["run.seed", "data", "clean", "snapshots.as_of", "validate.freshness_days"],
+        Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
+        Stage::Segment => &["run.seed", "segments"],
+        Stage::Churn => &["run.seed", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
+        Stage::Value => &["run.seed", "snapshots", "value", "boosting", "report.bootstrap_replicates"],
+        Stage::Allocate => &["run.seed", "offers", "constraints", "value.horizon_days"],
+        Stage::Audit => &[
+            "run.seed",
+            "data",
+            "snapshots",
+            "validate",
+            "clean",
+            "segments",
+            "churn",
+            "value",
+            "boosting",
+            "offers",
+            "constraints",
+            "report",
+        ],
+        Stage::Report => &["report", "data.currency", "churn.horizon_days", "value.horizon_days"],
+    }
+}
+
+/// The hash of all that a stage depends on beside what it reads of the run.
+fn settings(config: &Config, stage: Stage, folder: &RunFolder) -> Result<String> {
+    let around = if stage == Stage::Validate { validate::surroundings(config, folder)? } else { String::new() };
+    let all = format!("{}\n{}\n{}\n{around}", env!("CARGO_PKG_VERSION"), stage.name(), config.to_manifest());
+    Ok(blake3::hash(all.as_bytes()).to_hex().to_string())
 }

@@ -122,7 +122,7 @@ struct Room<'a> {
 
 impl Room<'_> {
     fn caption(&self, snapshot: &str, population: String, note: &str) -> Caption {
-        let sources: Vec<&str> = self.run.manifest.inputs.iter().map(|f| f.name.as_str()).collect();
+        let sources: Vec<&str> = self.run.inputs().iter().map(|f| f.name.as_str()).collect();
         Caption { snapshot: snapshot.to_owned(), population, source: sources.join(", "), note: note.to_owned() }
     }
 
@@ -157,7 +157,7 @@ impl Room<'_> {
 
     /// The clusters on the first two principal components of their standardised measures.
     fn segments(&self) -> Result<Option<Drawn>> {
-        let record: SegmentRecord = self.run.manifest.stage(Stage::Segment, self.run.out())?;
+        let record: SegmentRecord = self.run.record_of(Stage::Segment)?;
         let Some(map) = record.map else { return Ok(None) };
         self.engine.register("segment_map", &self.run.read(artifact::SEGMENT_MAP, Stage::Segment)?)?;
         let frame = self.engine.select("select x, y, cluster_name from segment_map order by customer_id", &[])?;
@@ -184,7 +184,7 @@ impl Room<'_> {
     }
 
     fn churn(&self) -> Result<Vec<Drawn>> {
-        let facts: ChurnRecord = self.run.manifest.stage(Stage::Churn, self.run.out())?;
+        let facts: ChurnRecord = self.run.record_of(Stage::Churn)?;
         let Finding::Measured(quality) = facts.quality else { return Ok(Vec::new()) };
         self.engine.register("churn_test", &self.run.read(artifact::CHURN_TEST, Stage::Churn)?)?;
         let frame = self.engine.select("select * from churn_test order by customer_id", &[])?;
@@ -239,7 +239,7 @@ impl Room<'_> {
     }
 
     fn value(&self) -> Result<Option<Drawn>> {
-        let facts: ValueRecord = self.run.manifest.stage(Stage::Value, self.run.out())?;
+        let facts: ValueRecord = self.run.record_of(Stage::Value)?;
         let Finding::Measured(quality) = facts.quality else { return Ok(None) };
         let all =
             |f: fn(&DecileRecord) -> Option<f64>| -> Option<Vec<f64>> { facts.deciles.iter().rev().map(f).collect() };
@@ -269,7 +269,7 @@ impl Room<'_> {
     }
 
     fn plan(&self) -> Result<Vec<Drawn>> {
-        let facts: PlanRecord = self.run.manifest.stage(Stage::Allocate, self.run.out())?;
+        let facts: PlanRecord = self.run.record_of(Stage::Allocate)?;
         let as_of = self.as_of()?;
         let currency = self.config.data.currency.clone();
         let note = self.caption(

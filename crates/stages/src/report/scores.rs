@@ -97,22 +97,22 @@ pub(super) fn write_customers(
         }
     }
     if scores.one_i64("p_churn")? == 0 {
-        missing.push(("p_churn".to_owned(), why_missing(run, Stage::Churn)));
+        missing.push(("p_churn".to_owned(), why_missing(run, Stage::Churn)?));
     }
     if scores.one_i64("value_q90")? == 0 {
         for column in ["value_q10", "value_q50", "value_q90"] {
-            missing.push((column.to_owned(), why_missing(run, Stage::Value)));
+            missing.push((column.to_owned(), why_missing(run, Stage::Value)?));
         }
     }
     Ok((rows, missing))
 }
 
 /// Why a stage has no model, in its own words.
-fn why_missing(run: &RunFolder, stage: Stage) -> String {
-    let facts = run.manifest.stages.get(stage.name());
-    let said = |place: [&str; 2]| facts?.get(place[0])?.get(place[1])?.as_str().map(str::to_owned);
-    let alone = || facts?.get("quantiles_missing")?.as_str().map(str::to_owned);
-    said(["quality", "missing"]).or_else(alone).unwrap_or_else(|| "there is too little history".to_owned())
+fn why_missing(run: &RunFolder, stage: Stage) -> Result<String> {
+    let facts: serde_json::Value = run.record_of(stage)?;
+    // A model can be there without its quantiles: what it says of them comes first.
+    let said = ["/quantiles_missing", "/quality/missing"].into_iter().find_map(|place| facts.pointer(place)?.as_str());
+    Ok(said.unwrap_or("there is too little history").to_owned())
 }
 
 /// Writes the table of segments, greatest share of revenue first.

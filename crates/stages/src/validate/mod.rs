@@ -30,7 +30,7 @@ use tenure_tables::query;
 
 pub use contract::Contract;
 pub use profile::Profiles;
-pub use stage::run;
+pub use stage::{run, surroundings};
 
 pub use check::{Category, Check, MAX_EXAMPLES, Severity, mask, thousands};
 

@@ -64,6 +64,13 @@ struct Saved {
 }
 
 impl Profile {
+    /// What this run is compared with: the last run of the folder, or what that was compared with where it read the
+    /// same files. A profile that cannot be read is that of another version: there is nothing to compare with.
+    fn of_last_run(run: &RunFolder) -> Option<Self> {
+        let saved: Saved = artifact::read_json(&run.published(artifact::PROFILE)?).ok()??;
+        if saved.inputs == inputs(run) { saved.reference } else { Some(saved.profile) }
+    }
+
     fn read(engine: &Engine, start: Instant, end: Instant) -> Result<Self> {
         let span = [("start", engine::Value::Instant(start.0)), ("end", engine::Value::Instant(end.0))];
         let frame = engine.select(query::VALIDATE_PROFILE_NUMBERS.sql, &span)?;
@@ -184,15 +191,7 @@ impl Profiles {
     /// # Errors
     /// Engine errors.
     pub(super) fn read(engine: &Engine, run: &RunFolder, end: Instant) -> Result<Self> {
-        let now = Profile::read(engine, Instant(i64::MIN / 4), end)?;
-        // A profile that cannot be read is that of another version: there is nothing to compare with.
-        let saved: Option<Saved> = artifact::read_json(&run.out().join(artifact::PROFILE)).unwrap_or(None);
-        let reference = match saved {
-            Some(saved) if saved.inputs == inputs(run) => saved.reference,
-            Some(saved) => Some(saved.profile),
-            None => None,
-        };
-        Ok(Self { now, reference })
+        Ok(Self { now: Profile::read(engine, Instant(i64::MIN / 4), end)?, reference: Profile::of_last_run(run) })
     }
 
     /// Leaves this run's profile for the next.
@@ -205,8 +204,13 @@ impl Profiles {
     }
 }
 
+/// What the checks depend on beside the run itself, as text: what they compare with.
+pub(super) fn reference(run: &RunFolder) -> String {
+    serde_json::to_string(&Profile::of_last_run(run)).expect("text keys are JSON")
+}
+
 fn inputs(run: &RunFolder) -> Vec<String> {
-    run.manifest.inputs.iter().map(|input| input.blake3.clone()).collect()
+    run.inputs().iter().map(|input| input.blake3.clone()).collect()
 }
 
 /// Compares with the last run of the folder.

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::Deserialize;
 use tenure_tables::engine::Engine;
 
-use super::{Contract, Inputs, Profiles, Rules, SourceRows, validate};
+use super::{Contract, Inputs, Profiles, Rules, SourceRows, profile, validate};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Instant;
 
 /// What the checks need of the ingest's record in the manifest.
@@ -22,6 +22,18 @@ struct IngestRecord {
 struct SourceRecord {
     name: String,
     rows_out: u64,
+}
+
+/// What the checks depend on beside the settings and the run itself: the contract's text and the last run's lines.
+///
+/// # Errors
+/// [`Error::Io`] when the contract cannot be read.
+pub fn surroundings(config: &Config, run: &RunFolder) -> Result<String> {
+    let contract = match config.validate.contract.as_str() {
+        "" => String::new(),
+        path => std::fs::read_to_string(path).map_err(Error::io(Path::new(path)))?,
+    };
+    Ok(format!("{contract}\n{}", profile::reference(run)))
 }
 
 /// Checks the canonical table and writes the outcome; the sentence says what came of it.
@@ -42,7 +54,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         freshness_days: config.validate.freshness_days,
         drift_psi: config.validate.drift_psi,
     };
-    let record: IngestRecord = run.manifest.stage(Stage::Ingest, run.out())?;
+    let record: IngestRecord = run.record_of(Stage::Ingest)?;
     let sources: Vec<SourceRows> =
         record.sources.into_iter().map(|s| SourceRows { source: s.name, rows: s.rows_out }).collect();
     let contract = match config.validate.contract.as_str() {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tenure_stages::artifact::{self, Manifest};
 use tenure_stages::config::Config;
-use tenure_stages::ctx::{Ctx, Silent};
+use tenure_stages::ctx::{Caller, Ctx, Silent};
 use tenure_stages::pipeline;
 use tenure_stages::summary::Summary;
 use tenure_stages::time::Instant;
@@ -26,10 +26,12 @@ fn no_time() -> Duration {
     Duration::ZERO
 }
 static CLOCK: fn() -> Duration = no_time;
+static CALLER: LazyLock<Caller> =
+    LazyLock::new(|| Caller { build: "tests".to_owned(), holder: "the tests".to_owned() });
 
 /// Threads, silence and a clock that stands still.
 pub(crate) fn ctx(threads: usize) -> Ctx<'static> {
-    Ctx { threads, progress: &Silent, elapsed: &CLOCK }
+    Ctx { threads, batch_rows: 8192, caller: &CALLER, reuse: true, progress: &Silent, elapsed: &CLOCK }
 }
 
 /// The defaults with less work: fewer trees and resamples, no figures, and a value window short enough for an
@@ -81,11 +83,14 @@ pub(crate) fn run(config: &Config, file: &Path, out: &Path) -> Summary {
     pipeline::run(&ctx(2), config, &[file.to_path_buf()], out).unwrap()
 }
 
-/// All files under a folder, by their path in it.
+/// All files that a run's folder shows, by their path in it.
 pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(root: &Path, dir: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         for entry in fs::read_dir(dir).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with(".tenure") {
+                continue;
+            }
             if path.is_dir() {
                 // Empty folders count: a temporary one left behind must show.
                 found.insert(format!("{}/", path.strip_prefix(root).unwrap().display()), Vec::new());
@@ -112,15 +117,18 @@ pub(crate) fn differing(a: &Path, b: &Path, except: &[&str]) -> Vec<String> {
     names
 }
 
-/// A copy of a folder.
+/// A copy of a folder with its links.
 pub(crate) fn copy(from: &Path, to: &Path) {
-    for (name, bytes) in files(from) {
-        let path = to.join(&name);
-        if name.ends_with('/') {
-            fs::create_dir_all(&path).unwrap();
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let from = entry.unwrap().path();
+        let to = to.join(from.file_name().unwrap());
+        if let Ok(target) = fs::read_link(&from) {
+            std::os::unix::fs::symlink(target, to).unwrap();
+        } else if from.is_dir() {
+            copy(&from, &to);
         } else {
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, bytes).unwrap();
+            fs::copy(from, to).unwrap();
         }
     }
 }

@@ -253,6 +253,8 @@ pub(crate) fn parameters(sql: &str, as_of: &str) -> Vec<(&'static str, Value)> {
     let at = us(as_of);
     let all = [
         ("as_of", Value::Instant(at)),
+        ("at", Value::Instant(at - 30 * DAY_US)),
+        ("how", Value::Text("returned".to_owned())),
         ("data_end", Value::Instant(at)),
         ("start", Value::Instant(us("2000-01-01"))),
         ("end", Value::Instant(at)),

@@ -1,0 +1,102 @@
+//! The folder of a run: what its artefacts are called, what they hold by hash, and how they appear whole or not at all.
+//!
+//! What is published lies in a generation, a folder of its own; the run's folder shows it through links, and one rename
+//! puts the next generation in its place ([`layout`]). A stage reads and writes through [`RunFolder`], which notes what
+//! it read: that is how the next run knows what need not be computed again.
+
+mod folder;
+mod layout;
+mod manifest;
+mod run;
+mod write;
+
+pub use folder::RunFolder;
+pub use manifest::{FileFact, Made, Manifest};
+pub use run::Run;
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+
+/// The canonical table, as read: one part a file.
+pub const TRANSACTIONS: &str = "data/transactions";
+/// Records that could not be parsed: one part a file.
+pub const UNPARSED: &str = "data/unparsed";
+/// How each file was read: one account a file.
+pub const SOURCES: &str = "data/sources";
+/// Lines kept.
+pub const CLEANED: &str = "data/cleaned.parquet";
+/// Lines and records set aside, with stage and reason.
+pub const QUARANTINE: &str = "data/quarantine.parquet";
+/// Orders that the isolation forest finds unusual.
+pub const OUTLIERS: &str = "data/outliers.parquet";
+/// What happened to each order and when it was known.
+pub const ORDER_EVENTS: &str = "data/order_events.parquet";
+/// Features by snapshot.
+pub const FEATURES: &str = "data/features";
+/// The snapshots.
+pub const SNAPSHOTS: &str = "data/snapshots.parquet";
+/// The closed windows, and what each of them serves.
+pub const LABEL_WINDOWS: &str = "data/label_windows.parquet";
+/// Outcomes by snapshot.
+pub const LABELS: &str = "data/labels";
+/// Segment and cluster of each customer.
+pub const SEGMENT_ASSIGNMENTS: &str = "outputs/segment_assignments.parquet";
+/// The clusters on a plane, for the picture.
+pub const SEGMENT_MAP: &str = "data/segment_map.parquet";
+/// The evaluation of churn on its test window: what was predicted and what happened.
+pub const CHURN_TEST: &str = "data/churn_test.parquet";
+/// The same of value.
+pub const VALUE_TEST: &str = "data/value_test.parquet";
+/// One row per segment.
+pub const SEGMENT_SUMMARY: &str = "outputs/segment_summary.csv";
+/// One record per segment.
+pub const SEGMENT_STRATEGIES: &str = "outputs/segment_strategies.json";
+/// Churn probabilities at `as_of`.
+pub const CHURN_SCORES: &str = "data/churn_scores.parquet";
+/// Values at `as_of`.
+pub const VALUE_SCORES: &str = "data/value_scores.parquet";
+/// The table of scores: one row per acquired customer.
+pub const CUSTOMER_SCORES: &str = "outputs/customer_scores.parquet";
+/// The chosen offer of every customer.
+pub const ALLOCATION: &str = "outputs/optimal_campaign_allocation.parquet";
+/// One row per offer.
+pub const OFFER_PLAN: &str = "outputs/offer_plan.csv";
+/// The customers to contact, first things first.
+pub const EXECUTION_PLAN: &str = "outputs/campaign_execution_plan.csv";
+/// What the plan costs and earns, beside the baseline.
+pub const OPTIMIZATION_METRICS: &str = "outputs/optimization_metrics.json";
+/// The plan's net value at other budgets.
+pub const BUDGET_SENSITIVITY: &str = "outputs/budget_sensitivity.csv";
+/// Results of the checks.
+pub const VALIDATION: &str = "validation.json";
+/// The same as a page.
+pub const VALIDATION_PAGE: &str = "validation.md";
+/// How the lines are distributed, for the next run to compare with.
+pub const PROFILE: &str = "data/profile.json";
+/// Figures.
+pub const FIGURES: &str = "figures";
+/// The manifest.
+pub const MANIFEST: &str = "manifest.json";
+/// Times and other facts that differ from run to run.
+pub const TIMINGS: &str = "timings.json";
+/// What the audit found.
+pub const AUDIT: &str = "audit.json";
+
+/// Reads a JSON file; `None` when there is none.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be read, [`Error::Corrupt`] when it is of another form.
+pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>> {
+    match fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|e| Error::Corrupt { artefact: path.display().to_string(), problem: e.to_string() }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::io(path)(e)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

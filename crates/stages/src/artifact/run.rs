@@ -1,0 +1,66 @@
+//! A published run, as its readers see it.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use super::layout::current;
+use super::{MANIFEST, Manifest, read_json};
+use crate::ctx::Stage;
+use crate::error::{Error, Result};
+
+/// A published run: one generation, whole, that stays as it is while this lives, whatever is published meanwhile.
+#[derive(Debug)]
+pub struct Run {
+    out: PathBuf,
+    folder: PathBuf,
+    /// What the run is made of and what it found.
+    pub manifest: Manifest,
+    // Locked so that nobody removes the generation while it is read.
+    _held: File,
+}
+
+impl Run {
+    /// Opens what is published in a run's folder.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no run, [`Error::Corrupt`] when its manifest cannot be read, [`Error::Io`]
+    /// otherwise.
+    pub fn open(out: &Path) -> Result<Self> {
+        let missing = || Error::Missing { artefact: "a run".to_owned(), out: out.to_path_buf(), stage: "run FILE" };
+        // A generation may be replaced twice and removed between finding and holding it: then the next one is there.
+        for _ in 0..16 {
+            let Ok(folder) = fs::canonicalize(current(out)) else { return Err(missing()) };
+            let path = folder.join(MANIFEST);
+            let Ok(held) = File::open(&path) else { continue };
+            // Where the file system knows no locks, the generation before stays for as long as one run takes.
+            let _ = held.lock_shared();
+            if let Some(manifest) = read_json(&path)? {
+                return Ok(Self { out: out.to_path_buf(), folder, manifest, _held: held });
+            }
+        }
+        Err(missing())
+    }
+
+    /// The folder of the generation: artefacts lie in it by their names.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where an artefact lies, a file or a folder of files, after its bytes were compared with the manifest's hashes.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the run does not have it, `stage` is the one that makes it; [`Error::Corrupt`] when its
+    /// bytes are not those that were written; [`Error::Io`] when it cannot be read.
+    pub fn path(&self, artefact: &str, stage: Stage) -> Result<PathBuf> {
+        let mut is_there = false;
+        for fact in self.manifest.artefacts_of(artefact) {
+            is_there = true;
+            fact.verify(&self.folder.join(&fact.name))?;
+        }
+        if is_there {
+            return Ok(self.folder.join(artefact));
+        }
+        Err(Error::Missing { artefact: artefact.to_owned(), out: self.out.clone(), stage: stage.name() })
+    }
+}

@@ -1,0 +1,60 @@
+//! How small artefacts are written.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::RunFolder;
+use crate::error::{Error, Result};
+
+impl RunFolder {
+    /// Writes a value as an indented JSON artefact.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written.
+    pub fn write_json<T: Serialize>(&self, artefact: &str, value: &T) -> Result<()> {
+        write_json(&self.write(artefact)?, value)
+    }
+
+    /// Writes text as an artefact.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written.
+    pub fn write_text(&self, artefact: &str, text: &str) -> Result<()> {
+        let path = self.write(artefact)?;
+        fs::write(&path, text).map_err(Error::io(&path))
+    }
+
+    /// Writes rows as a CSV artefact that a spreadsheet opens safely: no cell starts a formula.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it cannot be written.
+    pub fn write_csv(&self, artefact: &str, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
+        let path = self.write(artefact)?;
+        let failed = |e: csv::Error| Error::Io { path: path.clone(), source: e.into() };
+        let mut writer = csv::Writer::from_path(&path).map_err(failed)?;
+        writer.write_record(header).map_err(failed)?;
+        for row in rows {
+            writer.write_record(row.iter().map(|cell| spreadsheet_safe(cell))).map_err(failed)?;
+        }
+        writer.flush().map_err(Error::io(&path))
+    }
+}
+
+/// Writes a value as an indented JSON file.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be written, [`Error::Corrupt`] when it is no JSON.
+pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|e| Error::Corrupt { artefact: path.display().to_string(), problem: e.to_string() })?;
+    fs::write(path, text + "\n").map_err(Error::io(path))
+}
+
+/// A cell that a spreadsheet takes for text: what would start a formula gets an apostrophe in front (OWASP, CSV
+/// injection). Plain numbers stay as they are.
+pub(super) fn spreadsheet_safe(cell: &str) -> String {
+    let starts_formula = cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']);
+    if starts_formula && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell.to_owned() }
+}

@@ -1,0 +1,48 @@
+//! A run made again from changed lines.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{Error, Result};
+use crate::artifact::{self, Run, RunFolder};
+use crate::config::Config;
+use crate::ctx::{Ctx, Stage};
+use crate::pipeline::{Job, begin};
+
+/// Makes a run in `out` from the canonical lines in `transactions` instead of those of `run`, with `config`, up to
+/// `last`, and publishes it.
+pub type Remake = dyn Fn(&Ctx<'_>, &Config, &Run, &Path, Stage, &Path) -> Result<()>;
+
+/// The stages as they are.
+pub(super) fn remake(
+    ctx: &Ctx<'_>,
+    config: &Config,
+    run: &Run,
+    transactions: &Path,
+    last: Stage,
+    out: &Path,
+) -> Result<()> {
+    let mut job = Job::open(ctx, config, &[], out)?;
+    job.folder.begin(begin(config));
+    ingest(&mut job.folder, run, transactions)?;
+    for stage in Stage::RUN.into_iter().filter(|stage| *stage > Stage::Validate && *stage <= last) {
+        job.step(stage)?;
+    }
+    job.folder.publish().map(|_| ())
+}
+
+/// What ingestion would have left, had it read these lines.
+fn ingest(folder: &mut RunFolder, run: &Run, transactions: &Path) -> Result<()> {
+    folder.begin_stage();
+    let lines = folder.write(&format!("{}/part-0.parquet", artifact::TRANSACTIONS))?;
+    std::fs::rename(transactions, &lines).map_err(Error::io(&lines))?;
+    for file in run.manifest.artefacts.iter().filter(|file| file.name.starts_with(artifact::UNPARSED)) {
+        let to = folder.write(&file.name)?;
+        std::fs::copy(run.folder().join(&file.name), &to).map_err(Error::io(&to))?;
+    }
+    let found: Value = run.manifest.stage(Stage::Ingest, run.folder())?;
+    folder.set_inputs(run.manifest.inputs.clone());
+    folder.record(Stage::Ingest, &found, Vec::new())?;
+    folder.finish_stage(Stage::Ingest, String::new(), 0.0)
+}
