@@ -128,7 +128,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| teaches(&panel, w) && learnable(&panel, &panel.rows(&tests(w))));
+        .filter(|w| teaches(&panel, w) && learnable(&panel, &panel.rows(w.test.as_slice())));
     let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
     let seasonal = season(timeline.as_of)?;
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
@@ -207,14 +207,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     Ok(sentence)
 }
 
-fn tests(windows: &Windows) -> Vec<Instant> {
-    windows.test.into_iter().collect()
-}
-
 /// Whether the windows that train and the one that calibrates each hold enough of both outcomes.
 fn teaches(panel: &Panel, windows: &Windows) -> bool {
     learnable(panel, &panel.rows(&windows.train))
-        && windows.calibrate.is_none_or(|snapshot| learnable(panel, &panel.rows(&[snapshot])))
+        && (windows.calibrate.is_none() || learnable(panel, &panel.rows(windows.calibrate.as_slice())))
 }
 
 /// Whether the rows hold enough of both outcomes for a model to mean anything.

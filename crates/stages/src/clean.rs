@@ -16,7 +16,7 @@ use tenure_tables::sequence::Sequence;
 use tenure_tables::store::{self, Column, SplitWriter};
 
 use crate::artifact::{self, RunFolder};
-use crate::config::{Config, Duplicates, Outliers};
+use crate::config::{Config, Duplicates, Outliers, non_product_pattern};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::time::Instant;
@@ -99,12 +99,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let drop_duplicates = config.clean.duplicates == Duplicates::Drop && has_order_ids(engine)?;
     write_bounds(config, engine, run, timeline.as_of)?;
 
+    let pattern = non_product_pattern(&config.data.non_product_codes, &config.data.non_product_prefixes);
     let mut writer: Option<SplitWriter> = None;
     let (kept_path, quarantine_path) = (run.write(artifact::CLEANED)?, run.write(artifact::QUARANTINE)?);
     let params = [
         ("as_of", Value::Instant(timeline.as_of.0)),
         ("cancellation_prefix", Value::Text(prefix.clone())),
-        ("non_product_pattern", Value::Text(non_product_pattern(config))),
+        ("non_product_pattern", Value::Text(pattern)),
         ("drop_duplicates", Value::Bool(drop_duplicates)),
         ("drop_outliers", Value::Bool(config.clean.outliers == Outliers::Drop)),
         ("cap_outliers", Value::Bool(config.clean.outliers == Outliers::Cap)),
@@ -236,27 +237,6 @@ fn cancellation_prefix(config: &Config, engine: &Engine, warnings: &mut Vec<Stri
 fn has_order_ids(engine: &Engine) -> Result<bool> {
     let n = engine.select("select count(order_id) as n from transactions", &[])?;
     Ok(n.one_i64("n")? > 0)
-}
-
-/// One regular expression for all codes and prefixes that are no products; codes are compared in upper case.
-fn non_product_pattern(config: &Config) -> String {
-    let escape = |text: &String| -> String {
-        text.to_uppercase()
-            .chars()
-            .flat_map(|c| if c.is_alphanumeric() || c == '_' { vec![c] } else { vec!['\\', c] })
-            .collect()
-    };
-    let mut parts: Vec<String> = Vec::new();
-    if !config.data.non_product_codes.is_empty() {
-        let codes: Vec<String> = config.data.non_product_codes.iter().map(escape).collect();
-        parts.push(format!("(?:{})$", codes.join("|")));
-    }
-    parts.extend(config.data.non_product_prefixes.iter().map(escape));
-    if parts.is_empty() {
-        // Matches nothing: no configured code, no non-product line.
-        return "[^\\s\\S]".to_owned();
-    }
-    format!("^(?:{})", parts.join("|"))
 }
 
 /// Fences for the amounts of each month's sales, from the months before it: what a line is called can never depend on

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
+use crate::report::figure::FigureError;
 use crate::world::WorldError;
 
 /// What kind of failure it was: faces turn it into an exit code.
@@ -53,7 +54,7 @@ pub enum Error {
     },
     /// A picture could not be drawn.
     #[error(transparent)]
-    Figure(#[from] crate::report::figure::FigureError),
+    Figure(#[from] FigureError),
     /// A server could not be reached, or broke off.
     #[error("{problem}")]
     Network {
@@ -131,13 +132,14 @@ impl Error {
             Self::Config(_) => Kind::Config,
             Self::Checks { .. } | Self::Audit { .. } => Kind::Checks,
             Self::Network { .. } | Self::Busy { .. } => Kind::Retryable,
-            Self::Io { source, .. } | Self::Tables(tenure_tables::Error::Io { source, .. }) => io_kind(source),
+            Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => io_kind(source),
             Self::Input { .. }
             | Self::World(_)
             | Self::Missing { .. }
             | Self::Corrupt { .. }
             | Self::Tables(tenure_tables::Error::Read { .. }) => Kind::Input,
-            Self::Tables(_) | Self::Math { .. } | Self::Figure(_) => Kind::Internal,
+            Self::Tables(e) => e.io_source().map_or(Kind::Internal, io_kind),
+            Self::Math { .. } | Self::Figure(_) => Kind::Internal,
         }
     }
 
@@ -158,11 +160,10 @@ impl Error {
             Self::Input { cure, .. } | Self::Network { cure, .. } => Some(cure.clone()),
             Self::Config(e) => e.hint(),
             Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
-            Self::Tables(e) => Some(match e {
-                tenure_tables::Error::Io { source, .. } => io_hint(source).to_owned(),
-                other => {
-                    other.cure().unwrap_or("this is a fault of tenure: please report it with the command").to_owned()
-                }
+            Self::Tables(e) => Some(match (e.io_source(), e.cure()) {
+                (Some(source), _) => io_hint(source).to_owned(),
+                (None, Some(cure)) => cure.to_owned(),
+                (None, None) => "this is a fault of tenure: please report it with the command".to_owned(),
             }),
             Self::Missing { stage, .. } => {
                 Some(format!("run `tenure {stage}` on the same folder first, or `tenure run FILE` for all stages"))
@@ -175,7 +176,7 @@ impl Error {
                 Some("read audit.json for every finding; until they are explained, do not trust the run".to_owned())
             }
             Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
-            Self::Io { source, .. } => Some(io_hint(source).to_owned()),
+            Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => Some(io_hint(source).to_owned()),
             Self::Math { .. } | Self::Figure(_) => {
                 Some("this is a fault of tenure or data of a shape it does not know: please report it".to_owned())
             }

@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
 use crate::time::Instant;
+use crate::timeline::Windows;
 
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
@@ -70,6 +71,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
         .filter(|(s, h)| timeline.is_closed(*s, *h))
         .collect();
+    let roles = |windows_of: &dyn Fn(i64) -> Option<Windows>| -> Vec<Option<String>> {
+        closed.iter().map(|(s, h)| windows_of(*h)?.role(*s).map(str::to_owned)).collect()
+    };
     let windows = run.write(artifact::LABEL_WINDOWS)?;
     store::write_columns(
         &windows,
@@ -78,6 +82,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             ("as_of_us", Column::I64(closed.iter().map(|(s, _)| s.0).collect())),
             ("horizon_days", Column::I64(closed.iter().map(|(_, h)| *h).collect())),
             ("end_us", Column::I64(closed.iter().map(|(s, h)| s.plus_days(*h).0).collect())),
+            // What a window may do, in the evaluation and in the deployed model: the bookkeeping that notebooks need.
+            ("in_evaluation", Column::OptText(roles(&|h| timeline.evaluation(&snapshots, h)))),
+            ("in_deployment", Column::OptText(roles(&|h| timeline.deployment(&snapshots, h)))),
         ],
     )?;
     engine.register("label_windows", &windows)?;

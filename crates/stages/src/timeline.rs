@@ -42,6 +42,17 @@ impl Windows {
         all.extend(self.test);
         all
     }
+
+    /// What a snapshot's window does among them: `train`, `calibrate` or `test`.
+    #[must_use]
+    pub fn role(&self, snapshot: Instant) -> Option<&'static str> {
+        match snapshot {
+            s if self.train.contains(&s) => Some("train"),
+            s if self.calibrate == Some(s) => Some("calibrate"),
+            s if self.test == Some(s) => Some("test"),
+            _ => None,
+        }
+    }
 }
 
 impl Timeline {
@@ -130,6 +141,8 @@ mod tests {
         assert_eq!(windows.calibrate, Some(day("2011-06-10")));
         assert_eq!(windows.train.last(), Some(&day("2011-03-10")));
         assert!(windows.train.iter().all(|t| t.plus_days(90) <= day("2011-06-10")));
+        let roles = ["2011-03-10", "2011-04-10", "2011-06-10", "2011-09-10"].map(|at| windows.role(day(at)));
+        assert_eq!(roles, [Some("train"), None, Some("calibrate"), Some("test")]);
         let deployed = timeline.deployment(&snapshots, 90).unwrap();
         assert_eq!((deployed.calibrate, deployed.train.last()), (Some(day("2011-09-10")), Some(&day("2011-06-10"))));
     }

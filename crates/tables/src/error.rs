@@ -61,6 +61,23 @@ impl Error {
         move |source| Self::Io { path: path.to_path_buf(), source }
     }
 
+    /// The system's answer, where the file system is behind the error.
+    #[must_use]
+    pub fn io_source(&self) -> Option<&std::io::Error> {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = match self {
+            Self::Io { source, .. } => return Some(source),
+            Self::Engine { source, .. } => Some(source.as_ref()),
+            Self::Read { .. } | Self::Contract { .. } => None,
+        };
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref() {
+                return Some(io);
+            }
+            cause = error.source();
+        }
+        None
+    }
+
     /// What to do about it, where the error knows.
     #[must_use]
     pub fn cure(&self) -> Option<&str> {

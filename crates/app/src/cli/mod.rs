@@ -28,7 +28,7 @@ Examples:
   tenure demo                                    see the whole job on a generated retailer
   tenure run transactions.csv --budget 5000      the whole job on your own file
 
-Exit codes: 0 done, 1 checks failed (--strict), 2 usage, input or configuration, 3 worth trying again."
+Exit codes: 0 done, 1 checks failed (--strict, audit), 2 usage, input or configuration, 3 worth trying again."
 )]
 struct Cli {
     #[command(subcommand)]

@@ -47,7 +47,7 @@ fn json(dir: &Path, args: &[&str]) -> Value {
 
 /// Orders of `customers` customers over `months` months of 28 days from 2010-01-01; customer `i` comes every
 /// `1 + i % 4` months and a third of them leaves half way.
-fn shop(dir: &Path, name: &str, customers: u32, months: u32) {
+pub(crate) fn shop(dir: &Path, name: &str, customers: u32, months: u32) {
     let mut csv = "order_id,customer_id,sku,quantity,unit_price,ordered_at\n".to_owned();
     let mut order = 1000;
     for month in 0..months {

@@ -13,7 +13,7 @@ use tenure_tables::engine::{Engine, Value};
 use tenure_tables::frame::Frame;
 
 use crate::artifact::{self, RunFolder};
-use crate::config::{Cap, Config, Method, RateKind, ValueReading};
+use crate::config::{Config, Method, RateKind, ValueReading};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 
@@ -131,17 +131,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         net.iter().zip(&cost).map(|(n, c)| if *n < min_roi * c { n.min(-1.0) } else { *n }).collect();
     let held_out = hold_out(config, people.ids.len());
     let eligible: Vec<bool> = held_out.iter().map(|h| !h).collect();
-    let caps: Vec<Option<usize>> = config
-        .offers
-        .tiers()
-        .iter()
-        .map(|offer| {
-            config.cap(offer).map(|cap| match cap {
-                Cap::Share(share) => (share * people.ids.len() as f64 + 1e-9) as usize,
-                Cap::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
-            })
-        })
-        .collect();
+    let caps = config.caps(people.ids.len());
     let problem = Problem {
         n_customers: people.ids.len(),
         offers: table.offers.len(),

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::layout::{Layout, files_under, remove};
+use super::layout::{Layout, files_under, keep_only, remove};
 use super::manifest::{INPUTS, TIMELINE, record};
 use super::write::write_json;
 use super::{FileFact, MANIFEST, Made, Manifest, TIMINGS, read_json};
@@ -79,13 +79,11 @@ impl RunFolder {
         let work = layout.next();
         let left = Known::read(work.clone(), &caller.build);
         // What no finished stage accounts for was being written when the process ended.
-        let whole =
-            |path: &Path| left.as_ref().is_some_and(|known| known.manifest.artefact(&name_in(&work, path)).is_some());
-        for path in files_under(&work)? {
-            if !whole(&path) {
-                remove(&path)?;
-            }
-        }
+        keep_only(&work, &|path| {
+            let name = name_in(&work, path);
+            let is_state = name == MANIFEST || name == TIMINGS;
+            left.as_ref().is_some_and(|known| is_state || known.manifest.artefact(&name).is_some())
+        })?;
         let published = layout.published().and_then(|folder| Known::read(folder, &caller.build));
         Ok(Self {
             out: out.to_path_buf(),
@@ -427,11 +425,7 @@ impl RunFolder {
                 self.link(&folder, &fact.name)?;
             }
         }
-        for path in files_under(&self.work)? {
-            if self.manifest.artefact(&name_in(&self.work, &path)).is_none() {
-                remove(&path)?;
-            }
-        }
+        keep_only(&self.work, &|path| self.manifest.artefact(&name_in(&self.work, path)).is_some())?;
         self.save()?;
         self.layout.publish()?;
         Ok(self.manifest)

@@ -190,6 +190,27 @@ pub(super) fn files_under(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// Removes every file under a folder that is not to be kept, and the folders that are empty then. Gives whether anything
+/// is left.
+pub(super) fn keep_only(folder: &Path, keep: &dyn Fn(&Path) -> bool) -> Result<bool> {
+    let mut is_left = false;
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+        entries => entries.map_err(Error::io(folder))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(Error::io(folder))?.path();
+        if !path.is_dir() {
+            if keep(&path) { is_left = true } else { remove(&path)? }
+        } else if keep_only(&path, keep)? {
+            is_left = true;
+        } else {
+            fs::remove_dir(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(is_left)
+}
+
 /// Waits until a folder's files and its entries are on the disk: a rename that survives a power cut must not show files
 /// that did not.
 fn bring_to_disk(folder: &Path) -> Result<()> {

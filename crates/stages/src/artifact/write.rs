@@ -32,7 +32,13 @@ impl RunFolder {
     /// [`Error::Io`] when it cannot be written.
     pub fn write_csv(&self, artefact: &str, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let path = self.write(artefact)?;
-        let failed = |e: csv::Error| Error::Io { path: path.clone(), source: e.into() };
+        let failed = |e: csv::Error| {
+            let source = match e.into_kind() {
+                csv::ErrorKind::Io(source) => source,
+                other => std::io::Error::other(format!("{other:?}")),
+            };
+            Error::Io { path: path.clone(), source }
+        };
         let mut writer = csv::Writer::from_path(&path).map_err(failed)?;
         writer.write_record(header).map_err(failed)?;
         for row in rows {

@@ -5,6 +5,7 @@
 //! file, line and key, and what would be accepted.
 
 mod check;
+mod codes;
 mod error;
 mod offers;
 mod overrides;
@@ -17,6 +18,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
 pub use offers::{Cap, Offer};
 pub use overrides::Overrides;
@@ -477,6 +479,12 @@ impl Config {
             Some(&value) => Some(Cap::from_setting(value)),
             None => (offer.max_share < 1.0).then_some(Cap::Share(offer.max_share)),
         }
+    }
+
+    /// The cap on each offer of the table in effect, as a number of customers out of `n`.
+    pub fn caps(&self, n: usize) -> Vec<Option<usize>> {
+        let cap = |offer| self.cap(offer).map(|cap| cap.customers(n as u64) as usize);
+        self.offers.tiers().iter().map(cap).collect()
     }
 
     /// The engine's memory limit in bytes, if any.

@@ -11,7 +11,7 @@ use tenure_tables::engine::{Engine, EngineConfig};
 
 use super::run;
 use crate::artifact;
-use crate::config::{Cap, Config, RateKind};
+use crate::config::{Config, RateKind};
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::summary::{Summary, TruthRow};
@@ -70,17 +70,7 @@ fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -> Result<Ve
     let place: BTreeMap<&str, usize> = truth.customer_id.iter().enumerate().map(|(i, id)| (id.as_str(), i)).collect();
     let by_customer =
         |gains: &[Vec<f64>]| -> Vec<f64> { (0..n).flat_map(|i| gains.iter().map(move |offer| offer[i])).collect() };
-    let caps: Vec<Option<usize>> = config
-        .offers
-        .tiers()
-        .iter()
-        .map(|offer| {
-            config.cap(offer).map(|cap| match cap {
-                Cap::Share(share) => (share * n as f64 + 1e-9) as usize,
-                Cap::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
-            })
-        })
-        .collect();
+    let caps = config.caps(n);
     let cost: Vec<f64> = (0..n).flat_map(|_| truth.costs.iter().copied()).collect();
     let budget = config.budget();
     let problem = |net: &'_ [f64]| -> Result<Vec<Option<usize>>> {

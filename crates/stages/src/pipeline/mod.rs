@@ -190,3 +190,36 @@ fn settings(config: &Config, stage: Stage, folder: &RunFolder) -> Result<String>
     let all = format!("{}\n{}\n{}\n{around}", env!("CARGO_PKG_VERSION"), stage.name(), config.to_manifest());
     Ok(blake3::hash(all.as_bytes()).to_hex().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_reaches_a_stage_but_those_that_bear_on_no_result() {
+        let config = Config::default().to_manifest();
+        let mut unseen = Vec::new();
+        for (section, keys) in config.as_object().expect("sections") {
+            for key in keys.as_object().expect("keys").keys() {
+                let name = format!("{section}.{key}");
+                if !Stage::RUN.iter().any(|stage| sections(*stage).iter().any(|seen| seen == section || *seen == name))
+                {
+                    unseen.push(name);
+                }
+            }
+        }
+        assert_eq!(unseen, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_stage_sees_its_settings_and_the_defaults_of_all_others() {
+        let mut config = Config::default();
+        config.churn.beta = 1.0;
+        config.churn.horizon_days = 30;
+        config.constraints.budget = Some(5.0);
+        let seen = config.only(sections(Stage::Features));
+        assert_eq!((seen.churn.horizon_days, seen.churn.beta), (30, Config::default().churn.beta));
+        assert_eq!(seen.constraints, Config::default().constraints);
+        assert_eq!(config.only(sections(Stage::Allocate)).constraints.budget, Some(5.0));
+    }
+}

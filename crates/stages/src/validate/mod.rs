@@ -34,6 +34,7 @@ pub use stage::{run, surroundings};
 
 pub use check::{Category, Check, MAX_EXAMPLES, Severity, mask, thousands};
 
+use crate::config::non_product_pattern;
 use crate::error::Result;
 use crate::time::Instant;
 use findings::Findings;
@@ -70,25 +71,10 @@ impl Default for Rules {
 }
 
 impl Rules {
-    /// One regular expression for all codes and prefixes that are no products, over codes in upper case.
+    /// The pattern of codes that are no products.
     fn non_product_pattern(&self) -> String {
-        let codes = self.non_product_codes.iter().map(|code| format!("{}$", escaped(code)));
-        let prefixes = self.non_product_prefixes.iter().map(|prefix| escaped(prefix));
-        let all: Vec<String> = codes.chain(prefixes).collect();
-        // Without any, a pattern that nothing matches.
-        if all.is_empty() { "[^\\s\\S]".to_owned() } else { format!("^(?:{})", all.join("|")) }
+        non_product_pattern(&self.non_product_codes, &self.non_product_prefixes)
     }
-}
-
-fn escaped(text: &str) -> String {
-    let mut pattern = String::new();
-    for c in text.to_uppercase().chars() {
-        if !c.is_alphanumeric() && c != '_' {
-            pattern.push('\\');
-        }
-        pattern.push(c);
-    }
-    pattern
 }
 
 /// How many rows were read from one source.

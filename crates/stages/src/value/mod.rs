@@ -177,7 +177,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| teaches(&panel, w) && holds(&panel, &tests(w), MIN_TEST_ROWS));
+        .filter(|w| teaches(&panel, w) && holds(&panel, w.test.as_slice(), MIN_TEST_ROWS));
     let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
     let seasonal = season(timeline.as_of)?;
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
@@ -259,14 +259,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     Ok(sentence)
 }
 
-fn tests(windows: &Windows) -> Vec<Instant> {
-    windows.test.into_iter().collect()
-}
-
 /// Whether the windows that train and the one that calibrates each hold enough buyers.
 fn teaches(panel: &Panel, windows: &Windows) -> bool {
     holds(panel, &windows.train, MIN_ROWS)
-        && windows.calibrate.is_none_or(|snapshot| holds(panel, &[snapshot], MIN_TEST_ROWS))
+        && (windows.calibrate.is_none() || holds(panel, windows.calibrate.as_slice(), MIN_TEST_ROWS))
 }
 
 /// Whether the snapshots hold at least so many rows, and a tenth of that of buyers.

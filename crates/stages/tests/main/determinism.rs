@@ -1,6 +1,7 @@
 //! One seed, the same bytes: on any number of threads, twice in a row, in any order of the file's lines.
 
 use tenure_stages::artifact;
+use tenure_stages::ctx::Ctx;
 use tenure_stages::pipeline;
 
 use crate::support::{BASE, Csv, TIMES, config, ctx, differing, files, run, scores, temp, with_figures};
@@ -12,6 +13,17 @@ fn one_thread_or_two_the_same_bytes() {
     pipeline::run(&ctx(1), &with_figures(), std::slice::from_ref(&BASE.file), &out).unwrap();
     assert!(files(&out).keys().any(|name| name.starts_with("figures/") && name.ends_with(".png")));
     assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new());
+}
+
+#[test]
+fn another_partition_or_batch_gives_the_same_bytes() {
+    let dir = temp();
+    for (threads, batch_rows) in [(8, 1024), (1, 97), (2, 65_536)] {
+        let out = dir.path().join(format!("{threads} {batch_rows}"));
+        let ctx = Ctx { batch_rows, ..ctx(threads) };
+        pipeline::run(&ctx, &with_figures(), std::slice::from_ref(&BASE.file), &out).unwrap();
+        assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new(), "{threads} threads, {batch_rows} rows");
+    }
 }
 
 #[test]

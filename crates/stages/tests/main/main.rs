@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
+mod audit;
 mod balance;
 mod determinism;
 mod leakage;

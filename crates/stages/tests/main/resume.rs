@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use tenure_stages::artifact;
 use tenure_stages::config::Config;
-use tenure_stages::ctx::Stage;
+use tenure_stages::ctx::{Ctx, Progress, Stage};
 use tenure_stages::time::Instant;
 use tenure_stages::{Error, clean, ingest, pipeline};
 
@@ -101,6 +102,66 @@ fn another_budget_needs_no_new_models() {
     let (poor, rich) = (cost(&BASE.out), cost(&out));
     assert!(poor > 400.0 && poor <= 500.0 && rich > 500.0 && rich <= 2_000.0, "{poor} and {rich}");
     check_manifest(&out);
+}
+
+/// Runs on a folder that holds [`BASE`]'s run; gives the stages that were computed.
+fn computed(config: &Config, out: &Path) -> Vec<&'static str> {
+    let told = Told::default();
+    let ctx = Ctx { progress: &told, ..ctx(2) };
+    pipeline::run(&ctx, config, std::slice::from_ref(&BASE.file), out).unwrap();
+    let told = told.0.into_inner().unwrap();
+    told.into_iter().filter(|(_, sentence)| !sentence.contains("taken over")).map(|(stage, _)| stage.name()).collect()
+}
+
+/// Remembers what the stages said.
+#[derive(Default)]
+struct Told(Mutex<Vec<(Stage, String)>>);
+
+impl Progress for Told {
+    fn begin(&self, _: Stage) {}
+    fn at(&self, _: Stage, _: &str) {}
+    fn end(&self, stage: Stage, sentence: &str) {
+        self.0.lock().unwrap().push((stage, sentence.to_owned()));
+    }
+}
+
+/// What is taken over is what would have been computed: whatever setting changes, the folder of an earlier run ends up
+/// with the bytes of a fresh one, and no stage is computed that the setting does not concern.
+#[test]
+fn only_what_depends_on_a_change_is_computed_again() {
+    let dir = temp();
+    let all = ["ingest", "validate", "clean", "features", "segment", "churn", "value", "allocate", "report"];
+    // Ingestion always asks whether a file is new; what follows a changed stage is computed only where its bytes differ.
+    let cases: [(&str, fn(&mut Config), &[&str]); 9] = [
+        ("nothing", |_| {}, &["ingest"]),
+        ("budget", |c| c.constraints.budget = Some(900.0), &["ingest", "allocate", "report"]),
+        ("figures", |c| c.report.figures = false, &["ingest", "report"]),
+        ("beta", |c| c.churn.beta = 1.0, &["ingest", "churn", "report"]),
+        ("clusters", |c| c.segments.k = 5, &["ingest", "segment", "allocate", "report"]),
+        ("freshness", |c| c.validate.freshness_days = 9, &["ingest", "validate", "clean"]),
+        ("fences", |c| c.clean.iqr_factor = 2.0, &["ingest", "clean", "features"]),
+        ("months", |c| c.snapshots.max = 9, &["ingest", "features", "segment", "churn", "value", "allocate", "report"]),
+        (
+            "seed",
+            |c| c.run.seed = 3,
+            &["ingest", "clean", "features", "segment", "churn", "value", "allocate", "report"],
+        ),
+    ];
+    for (what, change, expected) in cases {
+        let (out, fresh) = (dir.path().join(what), dir.path().join(format!("{what} fresh")));
+        copy(&BASE.out, &out);
+        let mut config = with_figures();
+        change(&mut config);
+        assert_eq!(computed(&config, &out), expected, "{what}");
+        assert_eq!(computed(&config, &fresh), all, "{what}");
+        assert_eq!(differing(&fresh, &out, &TIMES), Vec::<String>::new(), "{what}");
+    }
+    // All anew where that is asked for.
+    let told = Told::default();
+    let ctx = Ctx { progress: &told, reuse: false, ..ctx(2) };
+    let out = dir.path().join("nothing");
+    pipeline::run(&ctx, &with_figures(), std::slice::from_ref(&BASE.file), &out).unwrap();
+    assert!(told.0.into_inner().unwrap().iter().all(|(_, sentence)| !sentence.contains("taken over")));
 }
 
 /// Every file is in the manifest with its size and hash, and everything in the manifest is a file.

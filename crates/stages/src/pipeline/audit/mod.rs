@@ -14,7 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tenure_tables::query;
 
-pub use remake::Remake;
+pub use remake::{Remake, remake};
 
 use crate::artifact::{self, Run, RunFolder};
 use crate::config::Config;
@@ -113,7 +113,7 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Res
     }
     let published = Run::open(folder.out())?;
     let scratch = folder.write("audit")?;
-    let facts = examine(ctx, config, &published, &scratch, &remake::remake)?;
+    let facts = examine(ctx, config, &published, &scratch, &remake)?;
     std::fs::remove_dir_all(&scratch).map_err(Error::io(&scratch))?;
     folder.write_json(artifact::AUDIT, &facts)?;
     let count = |verdict: Verdict| facts.checks.iter().filter(|check| check.verdict == verdict).count();

@@ -14,15 +14,11 @@ use crate::pipeline::{Job, begin};
 /// `last`, and publishes it.
 pub type Remake = dyn Fn(&Ctx<'_>, &Config, &Run, &Path, Stage, &Path) -> Result<()>;
 
-/// The stages as they are.
-pub(super) fn remake(
-    ctx: &Ctx<'_>,
-    config: &Config,
-    run: &Run,
-    transactions: &Path,
-    last: Stage,
-    out: &Path,
-) -> Result<()> {
+/// The stages as they are: makes a run as [`Remake`] says.
+///
+/// # Errors
+/// As the stages.
+pub fn remake(ctx: &Ctx<'_>, config: &Config, run: &Run, transactions: &Path, last: Stage, out: &Path) -> Result<()> {
     let mut job = Job::open(ctx, config, &[], out)?;
     job.folder.begin(begin(config));
     ingest(&mut job.folder, run, transactions)?;
