@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod balance;
+mod boundaries;
+mod brute;
 mod determinism;
 mod leakage;
 mod real;
