@@ -87,7 +87,7 @@ const SHOPS: [Shop; 8] = [
         name: "lines that arrive late",
         as_of: Some("2016-03-31"),
         start: "2014-02-01 00:00:00",
-        end: "2016-05-01 00:00:00",
+        end: "2016-03-02 00:00:00",
         arrivals: true,
         customers: 120,
         ..SHOP
@@ -198,9 +198,9 @@ impl<'a> Menu<'a> {
         self.draws.pick(&[0, 0, 0, 0, 1, -1, SECOND, -SECOND])
     }
 
-    /// An instant at which a line that exists since `t` becomes known or is cancelled: at once, at a snapshot, beside
-    /// one, or some days later.
-    fn later(&mut self, t: i64) -> i64 {
+    /// An instant before `end` at which a line that exists since `t` becomes known or is cancelled: at once, at a
+    /// snapshot, beside one, or some days later.
+    fn later(&mut self, t: i64, end: i64) -> i64 {
         for _ in 0..20 {
             let found = match self.draws.below(4) {
                 0 => t,
@@ -211,7 +211,7 @@ impl<'a> Menu<'a> {
                 }
                 _ => t + self.draws.below(40 * 86_400) as i64 * SECOND,
             };
-            if found >= t && found < self.end && self.open_at(found) {
+            if found >= t && found < end && self.open_at(found) {
                 return found;
             }
         }
@@ -220,7 +220,7 @@ impl<'a> Menu<'a> {
 
     fn line(&mut self, customer: &str, order: &str, sku: &str, quantity: i64, cents: i64, at: i64) -> Line {
         let recorded = self.shop.arrivals.then(|| match self.draws.below(5) {
-            0 | 1 => self.later(at),
+            0 | 1 => self.later(at, i64::MAX),
             2 => at - DAY,
             _ => at,
         });
@@ -267,7 +267,7 @@ impl<'a> Menu<'a> {
             // Cancelled in whole or in part.
             4..=9 => {
                 let sale = self.draws.pick(&sales.iter().collect::<Vec<_>>()).clone();
-                let t = self.later(sale.at);
+                let t = self.later(sale.at, self.end);
                 let part = 1 + self.draws.below(sale.quantity as u64) as i64;
                 let cancellation = self.order_id("C");
                 self.line(customer, &cancellation, &sale.sku, -part, sale.cents, t);
@@ -276,7 +276,7 @@ impl<'a> Menu<'a> {
                     self.line(customer, &cancellation, &sale.sku, -part, sale.cents, t);
                 } else if self.draws.one_in(3) {
                     // Once more, and perhaps more than was left; or the rest of the order is billed anew.
-                    let t = self.later(t);
+                    let t = self.later(t, self.end);
                     let cancellation = self.order_id("C");
                     self.line(customer, &cancellation, &sale.sku, -part, sale.cents, t);
                 } else if self.draws.one_in(3) {
@@ -291,7 +291,7 @@ impl<'a> Menu<'a> {
                 }
             }
             11 => {
-                let (t, order) = (self.later(t), self.order_id("C"));
+                let (t, order) = (self.later(t, self.end), self.order_id("C"));
                 self.line(customer, &order, "NEVER", -2, 777, t);
             }
             _ => {}
@@ -306,6 +306,13 @@ impl<'a> Menu<'a> {
         // Somebody comes on the first day, and somebody at the last possible instant.
         self.line("first", "1", "S1", 1, 250, self.start);
         self.lines[0].recorded = self.shop.arrivals.then_some(self.start);
+        if let (true, Some(as_of)) = (self.shop.arrivals, self.shop.as_of.map(at)) {
+            // What arrives after the decision neither opens the data earlier nor closes them.
+            for (order, t) in [("3", self.start - 20 * DAY), ("4", self.end - DAY)] {
+                self.line("late", order, "S1", 1, 250, t);
+                self.lines.last_mut().unwrap().recorded = Some(as_of + 9 * DAY);
+            }
+        }
         if self.shop.as_of.is_none() {
             self.line("last", "2", "S1", 1, 250, self.end - 1);
         }
