@@ -174,9 +174,9 @@ fn timeline(config: &Config, engine: &Engine, warnings: &mut Vec<String>) -> Res
         return Err(nothing_left(0));
     }
     let (first, last) = (Instant(span.instants("first")?[0]), Instant(span.instants("last")?[0]));
-    let end = last.midnight_after();
+    let last_known = Instant(span.instants("known")?[0]);
     // The first midnight at which every line had arrived; the last label window closes with the last order all the same.
-    let known = Instant(span.instants("known")?[0]).midnight_after();
+    let known = last_known.midnight_after();
     let as_of = config.snapshots.as_of.unwrap_or(known);
     if as_of <= first {
         return Err(Error::Input {
@@ -213,7 +213,20 @@ fn timeline(config: &Config, engine: &Engine, warnings: &mut Vec<String>) -> Res
              everybody looks more likely to be gone"
         ));
     }
-    Ok(Timeline { data_start: first, data_end: end.min(as_of), as_of })
+    if last_known < as_of {
+        return Ok(Timeline { data_start: first, data_end: last.midnight_after().min(as_of), as_of });
+    }
+    // Lines are cut at `as_of`, so the data reach up to it; one that became known later says nothing of their start.
+    let seen = engine.select(
+        "select ordered_at as first from transactions
+         where greatest(ordered_at, coalesce(recorded_at, ordered_at)) < $as_of order by ordered_at limit 1",
+        &[("as_of", Value::Instant(as_of.0))],
+    )?;
+    Ok(Timeline {
+        data_start: seen.instants("first")?.first().map_or(first, |at| Instant(*at)),
+        data_end: as_of,
+        as_of,
+    })
 }
 
 /// The configured prefix, or none where it cannot be one: most order ids start with it.

@@ -21,7 +21,8 @@ impl Instant {
         Some(Self(days_from_civil(year, month, day) * DAY_US))
     }
 
-    /// Reads `YYYY-MM-DD`, with `THH:MM` or `THH:MM:SS` behind it (a space serves for the T).
+    /// Reads `YYYY-MM-DD`, with `THH:MM` or `THH:MM:SS` behind it (a space serves for the T) and up to six digits of a
+    /// second's fraction behind a point.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
@@ -32,6 +33,11 @@ impl Instant {
         let mut parts = date.splitn(3, '-').map(|p| if p.len() >= 2 { p.parse::<i64>().ok() } else { None });
         let midnight = Self::from_ymd(parts.next()??, parts.next()??, parts.next()??)?;
         let Some(clock) = clock else { return Some(midnight) };
+        let (clock, micros) = match clock.split_once('.') {
+            Some((clock, fraction)) if clock.len() == 8 => (clock, micros(fraction)?),
+            Some(_) => return None,
+            None => (clock, 0),
+        };
         let mut seconds = 0;
         let mut fields = 0;
         for (part, limit) in clock.split(':').zip([24, 60, 60]) {
@@ -44,7 +50,7 @@ impl Instant {
         }
         match fields {
             2 => Some(Self(midnight.0 + seconds * 60_000_000)),
-            3 => Some(Self(midnight.0 + seconds * 1_000_000)),
+            3 => Some(Self(midnight.0 + seconds * 1_000_000 + micros)),
             _ => None,
         }
     }
@@ -92,13 +98,17 @@ impl Instant {
 }
 
 impl fmt::Display for Instant {
-    /// `YYYY-MM-DD`, with `THH:MM:SS` only where it is not midnight.
+    /// `YYYY-MM-DD`, with `THH:MM:SS` only where it is not midnight and the fraction only where there is one: what is
+    /// written is read back as the same instant.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day) = self.ymd();
         write!(f, "{year:04}-{month:02}-{day:02}")?;
-        let rest = self.0.rem_euclid(DAY_US) / 1_000_000;
-        if rest != 0 {
+        let (rest, micros) = (self.0.rem_euclid(DAY_US) / 1_000_000, self.0.rem_euclid(1_000_000));
+        if (rest, micros) != (0, 0) {
             write!(f, "T{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60)?;
+        }
+        if micros != 0 {
+            write!(f, ".{micros:06}")?;
         }
         Ok(())
     }
@@ -115,6 +125,14 @@ impl<'de> Deserialize<'de> for Instant {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a date like 2011-12-09")))
     }
+}
+
+/// The microseconds that one to six digits behind the point mean.
+fn micros(fraction: &str) -> Option<i64> {
+    if fraction.is_empty() || fraction.len() > 6 || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    format!("{fraction:0<6}").parse().ok()
 }
 
 /// Days since 1970-01-01 of a day of the proleptic Gregorian calendar (Hinnant, "chrono-compatible low-level date
@@ -161,8 +179,17 @@ mod tests {
         assert_eq!(Instant::parse("2000-03-01"), Some(Instant(11_017 * DAY_US)));
         assert_eq!(Instant::parse("2011-12-09T12:50:00").unwrap().to_string(), "2011-12-09T12:50:00");
         assert_eq!(Instant::parse("2011-12-09 12:50").unwrap().midnight_after().to_string(), "2011-12-10");
-        for wrong in ["2011-02-29", "2011-13-01", "11-1-1", "2011-12-09T25:00", "soon", "2011-12"] {
+        let wrong = ["2011-02-29", "2011-13-01", "11-1-1", "2011-12-09T25:00", "soon", "2011-12", "2011-12-09T12:50.5"];
+        for wrong in wrong.into_iter().chain(["2011-12-09T12:50:00.", "2011-12-09T12:50:00.1234567"]) {
             assert_eq!(Instant::parse(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(Instant::parse("2011-12-09T12:50:00.25"), Some(Instant(1_323_435_000_250_000)));
+        for us in [0, 1, -1, 999_999, 1_000_000, DAY_US - 1, DAY_US + 1, -DAY_US, 1_291_161_600_000_001] {
+            assert_eq!(Instant::parse(&Instant(us).to_string()), Some(Instant(us)), "{us}");
         }
     }
 

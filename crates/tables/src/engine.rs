@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::ScalarValue;
-use datafusion::common::config::TableParquetOptions;
-use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
@@ -19,7 +18,7 @@ use futures::StreamExt;
 
 use crate::error::{Error, Result};
 use crate::frame::Frame;
-use crate::store;
+use crate::store::{self, BackgroundWriter};
 
 /// How the engine may use the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,21 +172,12 @@ impl Engine {
     pub fn write(&self, sql: &str, params: &[(&str, Value)], path: &Path) -> Result<u64> {
         self.runtime.block_on(async {
             let plan = self.plan(sql, params).await?;
-            let mut options = TableParquetOptions::default();
-            options.global.compression = Some("snappy".to_owned());
-            options.global.created_by = store::CREATED_BY.to_owned();
-            options.global.max_row_group_size = store::ROW_GROUP_ROWS;
-            options.global.skip_arrow_metadata = true;
-            let counts = plan
-                .write_parquet(
-                    &path.to_string_lossy(),
-                    DataFrameWriteOptions::new().with_single_file_output(true),
-                    Some(options),
-                )
-                .await
-                .map_err(Error::engine(title(sql)))?;
-            let frame = Frame::from_batches(counts);
-            Ok(frame.u64s("count")?.iter().sum())
+            let mut stream = plan.execute_stream().await.map_err(Error::engine(title(sql)))?;
+            let mut writer = BackgroundWriter::create(path, stream.schema())?;
+            while let Some(batch) = stream.next().await {
+                writer.push(batch.map_err(Error::engine(title(sql)))?)?;
+            }
+            writer.finish()
         })
     }
 

@@ -22,6 +22,8 @@ use crate::error::{Error, Result};
 pub const DUPLICATE: &str = "duplicate";
 /// The column that is added.
 pub const NTH_OF_PRODUCT: &str = "nth_of_product";
+/// Contents of lines for which room is kept from one customer to the next.
+const LARGE: usize = 1 << 12;
 /// The stage of cleaning that sets duplicates aside.
 const STAGE: i64 = 3;
 
@@ -30,8 +32,7 @@ const STAGE: i64 = 3;
 pub struct Sequence {
     drop_duplicates: bool,
     customer: Option<String>,
-    at: Option<i64>,
-    /// Contents seen at this customer and instant.
+    /// Contents of this customer's lines. All of them: a line given twice may arrive a second time long after the first.
     seen: HashSet<u128>,
     /// Lines of each product that this customer has bought.
     bought: HashMap<String, i64>,
@@ -53,11 +54,11 @@ impl Sequence {
     /// A walk that has seen nothing. Without `drop_duplicates` repeated lines are kept.
     #[must_use]
     pub fn new(drop_duplicates: bool) -> Self {
-        Self { drop_duplicates, customer: None, at: None, seen: HashSet::new(), bought: HashMap::new() }
+        Self { drop_duplicates, customer: None, seen: HashSet::new(), bought: HashMap::new() }
     }
 
     /// Gives the batch with `stage` and `reason` set on duplicates (the same order, product, quantity, price and amount
-    /// at the same instant; the first by source and line stays) and with [`NTH_OF_PRODUCT`] added: 1 on the first kept
+    /// at the same instant; the one known first stays, of several known at once the first by source and line) and with [`NTH_OF_PRODUCT`] added: 1 on the first kept
     /// sale line of a product by a customer, 2 on the second; null on all other lines.
     ///
     /// # Errors
@@ -74,7 +75,7 @@ impl Sequence {
                 nth.append_null();
                 continue;
             }
-            self.turn_to(lines.customer.value(i), lines.at.value(i));
+            self.turn_to(lines.customer.value(i));
             if self.drop_duplicates && !self.seen.insert(lines.content(i)) {
                 stage.append_value(STAGE);
                 reason.append_value(DUPLICATE);
@@ -92,15 +93,13 @@ impl Sequence {
         with_columns(batch, stage.finish(), reason.finish(), nth.finish())
     }
 
-    fn turn_to(&mut self, customer: &str, at: i64) {
+    fn turn_to(&mut self, customer: &str) {
         if self.customer.as_deref() != Some(customer) {
             self.customer = Some(customer.to_owned());
             self.bought.clear();
             self.seen.clear();
-            self.at = Some(at);
-        } else if self.at != Some(at) {
-            self.seen.clear();
-            self.at = Some(at);
+            // Clearing costs as much as the table is large, and one customer may be a thousand times the others' size.
+            self.seen.shrink_to(LARGE);
         }
     }
 
@@ -144,6 +143,7 @@ impl Lines {
         let half = |salt: u8| {
             let mut hasher = DefaultHasher::new();
             salt.hash(&mut hasher);
+            self.at.value(i).hash(&mut hasher);
             self.order.value(i).hash(&mut hasher);
             (!self.sku.is_null(i)).then(|| self.sku.value(i)).hash(&mut hasher);
             for number in &self.numbers {
@@ -188,6 +188,21 @@ fn with_columns(batch: &RecordBatch, stage: Int64Array, reason: StringArray, nth
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    /// A line that arrives a second time after others have come is a duplicate all the same.
+    #[test]
+    fn a_line_given_twice_is_told_whatever_lies_between() {
+        let rows = [
+            ("a", 1, "o1", "x", 3.0, None),
+            ("a", 2, "o2", "x", 3.0, None),
+            ("a", 1, "o1", "x", 3.0, None),
+            ("b", 1, "o1", "x", 3.0, None),
+            ("b", 2, "o1", "x", 3.0, None),
+        ];
+        let (reasons, nths) = outcome(&[batch(&rows)], true);
+        assert_eq!(reasons, [None, None, Some(DUPLICATE.to_owned()), None, None]);
+        assert_eq!(nths, [Some(1), Some(2), None, Some(1), Some(2)]);
+    }
 
     /// Customer, instant, order, product, quantity, reason of a line.
     type Row = (&'static str, i64, &'static str, &'static str, f64, Option<&'static str>);

@@ -10,7 +10,7 @@ use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use datafusion::arrow::compute::{cast, filter_record_batch, is_not_null, is_null};
+use datafusion::arrow::compute::{cast, concat_batches, filter_record_batch, is_not_null, is_null};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -21,9 +21,9 @@ use datafusion::parquet::file::properties::WriterProperties;
 use crate::error::{Error, Result};
 
 /// What our Parquet files name as their writer; no version, so that a new release writes the same bytes.
-pub const CREATED_BY: &str = "tenure";
+const CREATED_BY: &str = "tenure";
 /// Rows of a row group: a query reads as many at a time as it has threads, so a file must hold several.
-pub(crate) const ROW_GROUP_ROWS: usize = 1 << 17;
+const ROW_GROUP_ROWS: usize = 1 << 17;
 
 /// A column of plain values.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,10 +82,16 @@ pub fn write_columns(path: &Path, columns: &[(&str, Column)]) -> Result<u64> {
     writer.finish()
 }
 
-/// Writes record batches of one schema to a Parquet file, one after the other.
+/// Rows that are handed to the encoder at a time. Where a page ends depends on it, so it must not be the engine's batch
+/// size, nor what a filter left of it; row groups hold a whole number of them.
+const CHUNK_ROWS: usize = 1 << 13;
+
+/// Writes record batches of one schema to a Parquet file, one after the other. The bytes depend on the rows, not on how
+/// they are cut into batches.
 pub struct FileWriter {
     path: PathBuf,
     writer: ArrowWriter<File>,
+    waiting: Vec<RecordBatch>,
     rows: u64,
 }
 
@@ -112,7 +118,7 @@ impl FileWriter {
             .build();
         let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, schema, options).map_err(parquet(path))?;
-        Ok(Self { path: path.to_path_buf(), writer, rows: 0 })
+        Ok(Self { path: path.to_path_buf(), writer, waiting: Vec::new(), rows: 0 })
     }
 
     /// Appends a batch.
@@ -121,14 +127,37 @@ impl FileWriter {
     /// [`Error::Io`] when it cannot be written.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         self.rows += batch.num_rows() as u64;
-        self.writer.write(batch).map_err(parquet(&self.path))
+        let mut waiting: usize = self.waiting.iter().map(RecordBatch::num_rows).sum();
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let length = (CHUNK_ROWS - waiting).min(batch.num_rows() - start);
+            self.waiting.push(batch.slice(start, length));
+            (start, waiting) = (start + length, waiting + length);
+            if waiting == CHUNK_ROWS {
+                self.encode()?;
+                waiting = 0;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode(&mut self) -> Result<()> {
+        let chunk = match self.waiting.as_slice() {
+            [] => return Ok(()),
+            [whole] => whole.clone(),
+            parts => concat_batches(&parts[0].schema(), parts)
+                .map_err(|e| Error::Contract { table: self.path.display().to_string(), problem: e.to_string() })?,
+        };
+        self.waiting.clear();
+        self.writer.write(&chunk).map_err(parquet(&self.path))
     }
 
     /// Writes the footer; gives the number of rows.
     ///
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
-    pub fn finish(self) -> Result<u64> {
+    pub fn finish(mut self) -> Result<u64> {
+        self.encode()?;
         self.writer.close().map_err(parquet(&self.path))?;
         Ok(self.rows)
     }

@@ -4,3 +4,4 @@ mod cli;
 mod crash;
 mod documents;
 mod house;
+mod surroundings;

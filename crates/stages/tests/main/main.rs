@@ -5,6 +5,8 @@
 
 mod audit;
 mod balance;
+mod boundaries;
+mod brute;
 mod determinism;
 mod leakage;
 mod real;

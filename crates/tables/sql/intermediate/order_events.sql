@@ -1,7 +1,9 @@
 -- What happened to each order and when it was known: sums that can be added up to any snapshot.
 --
 -- A linked cancellation counts at the time of the order it cancels (happened_at) but is known only when it was made
--- (known_at): before that the sale stands, after it the sale is netted. Money is in integers of 1/10,000.
+-- (known_at): before that the sale stands, after it the sale is netted. Both instants are part of the key: what is
+-- learnt in one moment about two of them (a cancellation, and more billed under the same number) stays apart. Money is
+-- in integers of 1/10,000.
 with
 
 cleaned as (
@@ -54,6 +56,7 @@ product_events as (
         customer_id,
         order_id,
         known_us,
+        happened_us,
         count(*) as product_lines,
         sum(case when nth = 1 then 1 else 0 end) as new_products,
         sum(
@@ -66,7 +69,7 @@ product_events as (
         sum(case when month_price is not null then 1 else 0 end) as priced_lines,
         sum(case when unit_price < month_price then 1 else 0 end) as low_price_lines
     from product_lines
-    group by customer_id, order_id, known_us
+    group by customer_id, order_id, known_us, happened_us
 ),
 
 purchases as (
@@ -74,7 +77,7 @@ purchases as (
         customer_id,
         order_id,
         known_us,
-        min(happened_us) as happened_us,
+        happened_us,
         count(*) as lines,
         sum(coalesce(amount_e4, 0)) as gross_e4,
         sum(cast(round(coalesce(quantity, 0) * 1000) as bigint)) as units_e3,
@@ -83,7 +86,7 @@ purchases as (
         sum(0) as returned_e4
     from cleaned
     where kind in ('sale', 'charge')
-    group by customer_id, order_id, known_us
+    group by customer_id, order_id, known_us, happened_us
 ),
 
 purchase_events as (
@@ -110,13 +113,14 @@ purchase_events as (
             purchases.customer_id = product_events.customer_id
             and purchases.order_id = product_events.order_id
             and purchases.known_us = product_events.known_us
+            and purchases.happened_us = product_events.happened_us
 ),
 
 cancellation_events as (
     select
         customer_id,
         cancels_order_id as order_id,
-        min(cancels_us) as happened_us,
+        cancels_us as happened_us,
         known_us,
         0 as lines,
         0 as gross_e4,
@@ -132,7 +136,7 @@ cancellation_events as (
         0 as low_price_lines
     from cleaned
     where kind = 'return' and cancels_order_id is not null
-    group by customer_id, cancels_order_id, known_us
+    group by customer_id, cancels_order_id, known_us, cancels_us
 ),
 
 -- Returns without a sale (it lies before the data, or was never billed) reduce no order: they are only counted.
@@ -140,7 +144,7 @@ unlinked_return_events as (
     select
         customer_id,
         order_id,
-        min(happened_us) as happened_us,
+        happened_us,
         known_us,
         0 as lines,
         0 as gross_e4,
@@ -156,7 +160,7 @@ unlinked_return_events as (
         0 as low_price_lines
     from cleaned
     where kind = 'return' and cancels_order_id is null
-    group by customer_id, order_id, known_us
+    group by customer_id, order_id, known_us, happened_us
 ),
 
 events as (
@@ -170,7 +174,7 @@ events as (
 select
     customer_id,
     order_id,
-    min(happened_us) as happened_us,
+    happened_us,
     known_us,
     sum(lines) as lines,
     sum(gross_e4) as gross_e4,
@@ -185,5 +189,5 @@ select
     sum(priced_lines) as priced_lines,
     sum(low_price_lines) as low_price_lines
 from events
-group by customer_id, order_id, known_us
-order by customer_id, known_us, order_id
+group by customer_id, order_id, known_us, happened_us
+order by customer_id, known_us, order_id, happened_us

@@ -70,7 +70,8 @@ timed as (
         price_e4,
         priced_lines,
         low_price_lines,
-        happened_us / 86400000000 - lag(happened_us / 86400000000) over (
+        -- Days are counted from 1900, the first year that is read: a division of negative numbers would round up.
+        (happened_us + 2208988800000000) / 86400000000 - lag((happened_us + 2208988800000000) / 86400000000) over (
             partition by as_of, customer_id
             order by happened_us nulls last, order_id
         ) as gap_days,

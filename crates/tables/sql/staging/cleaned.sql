@@ -66,7 +66,7 @@ returns as (
         line_no,
         row_number() over (
             partition by customer_id, ordered_at, order_id, sku, quantity, unit_price
-            order by source, line_no
+            order by known_at, source, line_no
         ) as occurrence
     from classified
     where kind = 'return' and customer_id is not null and quantity < 0 and known_at < $as_of
@@ -100,7 +100,7 @@ candidates as (
         sales.ordered_at as sale_ordered_at,
         row_number() over (
             partition by returns.source, returns.line_no
-            order by sales.ordered_at desc, sales.source, sales.line_no
+            order by sales.ordered_at desc, sales.known_at, sales.source, sales.line_no
         ) as choice
     from returns
     inner join sales

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod contracts;
+mod identity;
 mod queries;
 mod shop;

@@ -329,7 +329,7 @@ fn outcome(tables: &Tables) -> Vec<Vec<(String, Vec<Option<String>>)>> {
 }
 
 /// The lines in another order, the same for every run.
-fn shuffled(lines: &[Line]) -> Vec<Line> {
+pub(crate) fn shuffled(lines: &[Line]) -> Vec<Line> {
     let mut keyed: Vec<(u64, Line)> = (1..).zip(lines).map(|(i, line)| (Draws(i).next(), line.clone())).collect();
     keyed.sort_by_key(|(key, _)| *key);
     keyed.into_iter().map(|(_, line)| line).collect()
@@ -337,7 +337,7 @@ fn shuffled(lines: &[Line]) -> Vec<Line> {
 
 #[test]
 fn results_depend_on_no_thread_no_batch_and_no_order_of_rows() {
-    for (lines, question) in [(shop(), question()), (random_lines(), random_question())] {
+    for (lines, question) in [(shop(), question()), (random_lines(60, 600), random_question())] {
         let lines = numbered(&lines);
         let expected = outcome(&Tables::build(&lines, &question, &config(1, 8192)));
         for (threads, batch_size) in [(1, 1024), (2, 8192), (2, 1024), (3, 7)] {
@@ -369,20 +369,20 @@ impl Draws {
     }
 }
 
-/// Some 1,700 lines of 60 customers over two years, an eighth of the orders known late, now and then on a snapshot's or
+/// Lines of so many customers and orders over two years, an eighth of the orders known late, now and then on a snapshot's or
 /// a window's edge.
-fn random_lines() -> Vec<Line> {
+pub(crate) fn random_lines(customers: u64, orders: u64) -> Vec<Line> {
     let mut draws = Draws(7);
     let (start, snapshot) = (us("2010-01-01"), us("2011-09-01"));
     let mut lines = Vec::new();
-    for order in 0..600 {
+    for order in 0..orders {
         let ordered_us = match draws.below(10) {
             0 => snapshot - 30 * DAY_US * draws.below(13) as i64,
             1 => snapshot - 365 * DAY_US + SEASON_DAYS * DAY_US * draws.below(2) as i64,
             _ => start + draws.below(730 * 86_400) as i64 * 1_000_000,
         };
         let recorded_us = (draws.below(8) == 0).then(|| ordered_us + draws.below(40) as i64 * DAY_US + 1);
-        let customer = Some(format!("{:03}", draws.below(60)));
+        let customer = Some(format!("{:03}", draws.below(customers)));
         for line in 0..=draws.below(4) {
             lines.push(Line {
                 customer: customer.clone(),
@@ -400,7 +400,7 @@ fn random_lines() -> Vec<Line> {
     lines
 }
 
-fn random_question() -> Question {
+pub(crate) fn random_question() -> Question {
     Question {
         as_of: "2012-01-01",
         snapshots: vec!["2010-02-01", "2011-06-01", "2011-09-01"],
@@ -420,7 +420,7 @@ struct Order {
 
 #[test]
 fn a_larger_shop_agrees_with_brute_force() {
-    let (lines, question) = (random_lines(), random_question());
+    let (lines, question) = (random_lines(60, 600), random_question());
     let tables = Tables::build(&numbered(&lines), &question, &config(2, 1024));
     let mut customers: BTreeMap<String, BTreeMap<String, Order>> = BTreeMap::new();
     for line in &lines {

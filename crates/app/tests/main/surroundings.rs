@@ -1,0 +1,92 @@
+//! The program's surroundings leave no trace in what it writes: not the zone, the language, the folder in which it was
+//! called, the home folder, nor the clock.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::cli::{shop, text};
+
+/// What differs between two runs that found the same.
+const TIMES: &str = "timings.json";
+
+/// All files under a folder but the timings, by their path in it.
+fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap() != TIMES {
+                found.insert(path.strip_prefix(dir).unwrap().display().to_string(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Whether a program can be started.
+fn exists(program: &str) -> bool {
+    Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+}
+
+#[test]
+fn zone_language_folder_and_clock_leave_no_trace() {
+    let dir = TempDir::new().unwrap();
+    let root = dir.path();
+    shop(root, "shop.csv", 300, 22);
+    fs::create_dir_all(root.join("elsewhere/deep")).unwrap();
+    let tenure = env!("CARGO_BIN_EXE_tenure");
+    // Whole run and generated shop: what is made up must not be made up from the clock either.
+    let run = |program: &[&str], cwd: &str, file: &str, out: &str, surroundings: &[(&str, &str)]| {
+        for (verb, out) in
+            [(&["run", file, "--budget", "500"][..], format!("{out}/run")), (&["demo"], format!("{out}/demo"))]
+        {
+            let command = [program, &[tenure], verb, &["--out", &out, "--threads", "2"]].concat();
+            let output = Command::new(command[0])
+                .args(&command[1..])
+                .current_dir(root.join(cwd))
+                .envs(surroundings.iter().copied())
+                .output()
+                .unwrap();
+            assert_eq!(output.status.code(), Some(0), "{command:?}: {}", text(&output.stderr));
+        }
+    };
+    let compare = |expected: &BTreeMap<String, Vec<u8>>, out: &str| {
+        let found = files(&root.join(out));
+        let names = |all: &BTreeMap<String, Vec<u8>>| all.keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&found), names(expected), "{out}");
+        let differing: Vec<&String> = found.keys().filter(|name| found[*name] != expected[*name]).collect();
+        assert!(differing.is_empty(), "{out}: {differing:?}");
+    };
+
+    run(&[], ".", "shop.csv", "home", &[("TZ", "UTC"), ("LC_ALL", "C")]);
+    let expected = files(&root.join("home"));
+    for artefact in ["run/manifest.json", "run/outputs/customer_scores.parquet", "demo/manifest.json"] {
+        assert!(expected.contains_key(artefact), "{artefact}: {:?}", expected.keys());
+    }
+    assert!(expected.keys().any(|name| name.starts_with("run/figures/") && name.ends_with(".png")));
+
+    let kolkata = [("TZ", "Asia/Kolkata"), ("LANG", "de_DE.UTF-8"), ("LC_ALL", "de_DE.UTF-8"), ("HOME", "/nowhere")];
+    run(&[], "elsewhere/deep", "../../shop.csv", "../../kolkata", &kolkata);
+    compare(&expected, "kolkata");
+    // Another length of the file's path; a letter i that has no dot; the other side of the world's midnight.
+    let new_york = [("TZ", "America/New_York"), ("LANG", "tr_TR.UTF-8"), ("LC_ALL", "tr_TR.UTF-8"), ("USER", "ışık")];
+    let file = root.join("shop.csv").display().to_string();
+    run(&[], "elsewhere", &file, "../new_york", &new_york);
+    compare(&expected, "new_york");
+
+    if exists("faketime") {
+        run(&["faketime", "2031-02-28 23:59:50"], ".", "shop.csv", "another_day", &[]);
+        compare(&expected, "another_day");
+    } else {
+        eprintln!("skipped: another clock, because there is no program `faketime` here");
+    }
+}
