@@ -376,7 +376,7 @@ fn product(shop: &Shop, lines: &[Line], dir: &Path) -> Answer {
     config.churn.horizon_days = SEASON_DAYS as _;
     config.value.horizon_days = VALUE_DAYS as _;
     for stage in [Stage::Ingest, Stage::Clean, Stage::Features] {
-        pipeline::run_stage(&ctx(2), &config, stage, &[file.clone()], &out).unwrap();
+        pipeline::run_stage(&ctx(2), &config, stage, std::slice::from_ref(&file), &out).unwrap();
     }
     let listed = &manifest(&out).stages["features"]["snapshots"];
     let listed = listed.as_array().unwrap().iter().map(|s| at(s.as_str().unwrap())).collect();

@@ -132,7 +132,8 @@ fn only_what_depends_on_a_change_is_computed_again() {
     let dir = temp();
     let all = ["ingest", "validate", "clean", "features", "segment", "churn", "value", "allocate", "report"];
     // Ingestion always asks whether a file is new; what follows a changed stage is computed only where its bytes differ.
-    let cases: [(&str, fn(&mut Config), &[&str]); 9] = [
+    type Case = (&'static str, fn(&mut Config), &'static [&'static str]);
+    let cases: [Case; 9] = [
         ("nothing", |_| {}, &["ingest"]),
         ("budget", |c| c.constraints.budget = Some(900.0), &["ingest", "allocate", "report"]),
         ("figures", |c| c.report.figures = false, &["ingest", "report"]),

@@ -23,14 +23,7 @@ pub(super) const HOW: [(&str, &str); 6] = [
     ("late", "nothing changes when lines of the past arrive in the future"),
 ];
 /// What holds the future's lines themselves, or their number: no statement about the past.
-const HOLDS_THE_FUTURE: [&str; 5] = [
-    artifact::TRANSACTIONS,
-    artifact::UNPARSED,
-    // Its pages are cut where the lines between them end that were set aside; order_events holds all of its content.
-    artifact::CLEANED,
-    artifact::QUARANTINE,
-    artifact::TIMINGS,
-];
+const HOLDS_THE_FUTURE: [&str; 3] = [artifact::TRANSACTIONS, artifact::UNPARSED, artifact::QUARANTINE];
 
 /// Where and with what runs are made again.
 pub(super) struct Bench<'a> {
