@@ -26,6 +26,12 @@ pub const QUARANTINE: &str = "data/quarantine.parquet";
 pub const OUTLIERS: &str = "data/outliers.parquet";
 /// What happened to each order and when it was known.
 pub const ORDER_EVENTS: &str = "data/order_events.parquet";
+/// Bounds of the ordinary, by measure.
+pub const OUTLIER_BOUNDS: &str = "data/outlier_bounds.parquet";
+/// The snapshots.
+pub const SNAPSHOTS: &str = "data/snapshots.parquet";
+/// The closed windows that have labels.
+pub const LABEL_WINDOWS: &str = "data/label_windows.parquet";
 /// Features by snapshot.
 pub const FEATURES: &str = "data/features";
 /// Outcomes by snapshot.
@@ -126,6 +132,47 @@ impl Manifest {
             stage: stage.name(),
         })?;
         T::deserialize(value).map_err(|e| Error::Corrupt { artefact: MANIFEST.to_owned(), problem: e.to_string() })
+    }
+}
+
+/// The folder of a run, opened for reading only.
+#[derive(Debug)]
+pub struct Run {
+    folder: PathBuf,
+    /// What the run is made of and what it found.
+    pub manifest: Manifest,
+}
+
+impl Run {
+    /// Opens the folder of a run.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when there is no run in the folder, [`Error::Corrupt`] when its manifest cannot be read.
+    pub fn open(out: &Path) -> Result<Self> {
+        let manifest = read_json(&out.join(MANIFEST))?.ok_or_else(|| Error::Missing {
+            artefact: MANIFEST.to_owned(),
+            out: out.to_path_buf(),
+            stage: Stage::Ingest.name(),
+        })?;
+        Ok(Self { folder: out.to_path_buf(), manifest })
+    }
+
+    /// The run's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where an artefact is; `stage` is the one that makes it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when it is not there.
+    pub fn path(&self, artefact: &str, stage: Stage) -> Result<PathBuf> {
+        Some(self.folder.join(artefact)).filter(|path| path.exists()).ok_or_else(|| Error::Missing {
+            artefact: artefact.to_owned(),
+            out: self.folder.clone(),
+            stage: stage.name(),
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! All snapshots come from one query over order events; a feature sees only what was known strictly before its
 //! snapshot. Labels exist for closed windows only.
 
+mod describe;
+
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
@@ -13,6 +15,8 @@ use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
 use crate::time::Instant;
+
+pub use describe::{Absent, Change, Described, Description, Spread, describe};
 
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
@@ -47,7 +51,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.write(query::ORDER_EVENTS.sql, &[], &events)?;
     engine.register("order_events", &events)?;
 
-    let list = run.write("data/snapshots.parquet")?;
+    let list = run.write(artifact::SNAPSHOTS)?;
     store::write_columns(
         &list,
         &[
@@ -70,7 +74,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
         .filter(|(s, h)| timeline.is_closed(*s, *h))
         .collect();
-    let windows = run.write("data/label_windows.parquet")?;
+    let windows = run.write(artifact::LABEL_WINDOWS)?;
     store::write_columns(
         &windows,
         &[
