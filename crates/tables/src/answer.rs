@@ -185,6 +185,9 @@ fn parse(state: &SessionState, sql: &str) -> std::result::Result<Statement, Data
 }
 
 async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame> {
+    if verb(sql).is_empty() {
+        return Err(query("it is empty"));
+    }
     let state = session.state();
     let statement = parse(&state, sql).map_err(|e| refusal(&e))?;
     if !reads(&statement) {
@@ -202,9 +205,12 @@ async fn plan(session: &SessionContext, sql: &str) -> Result<DataFrame> {
             _ => refusal(&e),
         }
     })?;
-    let only_reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    only_reading.verify_plan(&plan).map_err(|_| Error::ReadOnly { statement: verb(sql) })?;
+    only_reading().verify_plan(&plan).map_err(|_| Error::ReadOnly { statement: verb(sql) })?;
     Ok(DataFrame::new(state, plan))
+}
+
+fn only_reading() -> SQLOptions {
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
 }
 
 /// Whether a statement is a query, an explanation of one, or a description of a table.
@@ -298,4 +304,103 @@ fn refusal(error: &DataFusionError) -> Error {
 fn query(problem: &str) -> Error {
     let sentence = problem.lines().next().unwrap_or_default().trim().trim_end_matches('.');
     Error::Query { problem: sentence.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::engine::EngineConfig;
+    use crate::store::{self, Column as Stored};
+
+    #[derive(Default)]
+    struct Collected {
+        columns: Vec<Column>,
+        rows: Vec<Vec<Option<String>>>,
+        most: usize,
+    }
+
+    impl Sink for Collected {
+        fn columns(&mut self, columns: &[Column]) -> ControlFlow<()> {
+            assert!(self.columns.is_empty() && self.rows.is_empty(), "columns come once and first");
+            self.columns = columns.to_vec();
+            ControlFlow::Continue(())
+        }
+
+        fn rows(&mut self, rows: &Rows<'_>) -> ControlFlow<()> {
+            let keep = |row: &[Option<&str>]| -> std::result::Result<(), ()> {
+                self.rows.push(row.iter().map(|cell| cell.map(str::to_owned)).collect());
+                Ok(())
+            };
+            rows.each(keep).unwrap();
+            if self.rows.len() >= self.most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        }
+    }
+
+    fn engine(dir: &tempfile::TempDir) -> Engine {
+        let engine = Engine::open(&EngineConfig { batch_size: 2, ..EngineConfig::default() }).unwrap();
+        let path = dir.path().join("t.parquet");
+        let columns = [
+            ("name", Stored::OptText(vec![Some("a".into()), None, Some(String::new()), Some("d".into())])),
+            ("x", Stored::OptF64(vec![Some(0.5), Some(-2.0), None, Some(f64::NAN)])),
+            ("n", Stored::I64(vec![1, -2, 3, 4])),
+            ("at", Stored::Instant(vec![0, 1_500_000, 86_400_000_000, 1_323_432_000_000_000])),
+            ("is", Stored::Bool(vec![true, false, true, true])),
+        ];
+        store::write_columns(&path, &columns).unwrap();
+        engine.register("t", &path).unwrap();
+        engine
+    }
+
+    fn ask(engine: &Engine, sql: &str, most: usize) -> Result<Collected> {
+        let mut collected = Collected { most, ..Collected::default() };
+        engine.query_read_only(sql, &mut collected)?;
+        Ok(collected)
+    }
+
+    #[test]
+    fn cells_are_text_with_a_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir);
+        let all = ask(&engine, "select name, x, n, at, \"is\", n + 0 as n, x as y from t", 9).unwrap();
+        let kinds: Vec<(&str, Kind)> = all.columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
+        assert_eq!(kinds[..3], [("name", Kind::Text), ("x", Kind::Float), ("n", Kind::Exact)]);
+        assert_eq!(kinds[3..6], [("at", Kind::Text), ("is", Kind::Truth), ("n_2", Kind::Exact)]);
+        let row = |at: usize| all.rows[at].iter().map(|c| c.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join(" ");
+        assert_eq!(row(0), "a 0.5 1 1970-01-01T00:00:00 true 1 0.5");
+        assert_eq!(row(1), "NULL -2.0 -2 1970-01-01T00:00:01.500 false -2 -2.0");
+        assert_eq!(all.rows[2][..2], [Some(String::new()), None]);
+        assert_eq!(all.rows[3][1].as_deref(), Some("NaN"));
+        // Who has seen enough gets no more; nothing found has columns too.
+        assert_eq!(ask(&engine, "select n from t", 2).unwrap().rows.len(), 2);
+        assert_eq!(ask(&engine, "select n from t where false", 2).unwrap().columns.len(), 1);
+        assert_eq!(engine.tables_of("with c as (select * from t) select * from c, nowhere"), ["t"]);
+    }
+
+    const CHANGES: [&str; 8] = [
+        "create table u as select * from t",
+        "create view v as select * from t",
+        "create external table e stored as parquet location 't.parquet'",
+        "drop table t",
+        "insert into t select * from t",
+        "copy t to 'u.parquet'",
+        "set datafusion.execution.batch_size = 1",
+        "explain copy t to 'u.parquet'",
+    ];
+
+    #[test]
+    fn only_reading_is_planned() {
+        let dir = tempfile::tempdir().unwrap();
+        let engine = engine(&dir);
+        for sql in CHANGES {
+            assert!(matches!(ask(&engine, sql, 1), Err(Error::ReadOnly { .. })), "{sql}");
+            // The second door holds without the first.
+            let plan = engine.block_on(engine.session().state().create_logical_plan(sql)).unwrap();
+            assert!(only_reading().verify_plan(&plan).is_err(), "{sql}");
+        }
+        let error = ask(&engine, &format!("select * from '{}'", dir.path().join("t.parquet").display()), 1);
+        assert!(matches!(error, Err(Error::UnknownTable { .. })));
+        let Err(Error::UnknownColumn { name, known }) = ask(&engine, "select nn from t", 1) else { panic!() };
+        assert!(name == "nn" && known.contains(&"n".to_owned()));
+    }
 }

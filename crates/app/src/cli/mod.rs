@@ -5,6 +5,7 @@ mod fetch;
 mod init;
 mod run;
 mod settings;
+mod sql;
 mod stage;
 
 use std::time::Instant;
@@ -49,6 +50,7 @@ enum Command {
     Value(stage::Value),
     Allocate(stage::Allocate),
     Report(stage::Report),
+    Sql(sql::Args),
 }
 
 /// Reads the arguments and does what they say. Usage errors end the process with exit code 2, as clap words them.
@@ -67,6 +69,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Value(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
+        Command::Sql(args) => args.run(),
     }
 }
 

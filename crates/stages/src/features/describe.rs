@@ -43,6 +43,8 @@ pub struct Described {
     pub unit: String,
     /// How far it looks back.
     pub window: String,
+    /// The column of the source that it needs.
+    pub needs: String,
     /// Share of customers that have it at the latest snapshot.
     pub coverage: f64,
     /// The least such share over all snapshots.
@@ -190,6 +192,7 @@ pub fn describe(run: &Run) -> Result<Description> {
             meaning: said(&contract, name, "meaning"),
             unit: said(&contract, name, "unit"),
             window: said(&contract, name, "window"),
+            needs: said(&contract, name, "needs"),
             coverage: found.coverage,
             coverage_least: found.coverage_least.unwrap_or(0.0),
             spread: found.spread,
