@@ -247,8 +247,12 @@ impl<'a> Tables<'a> {
 
     fn with_cure(&self, error: tenure_tables::Error) -> Error {
         use tenure_tables::Error as Refused;
-        const LIST: &str = "`tenure sql` without a query lists the tables, with --format json their columns too";
+        const LIST: &str =
+            "`tenure sql` without a query lists the tables, `tenure sql \"describe TABLE\"` the columns of one";
+        const COLUMNS: &str =
+            "`tenure sql \"describe TABLE\"` lists the columns of a table; text stands in single quotes";
         let cure = match &error {
+            Refused::ReadOnly { statement } if statement == "SHOW" => LIST.to_owned(),
             Refused::ReadOnly { .. } => {
                 "ask with select; to keep an answer, write it to a file: tenure sql \"select …\" --format csv > FILE"
                     .to_owned()
@@ -259,7 +263,7 @@ impl<'a> Tables<'a> {
             },
             Refused::UnknownColumn { name, known } => {
                 let name = name.rsplit('.').next().unwrap_or(name);
-                did_you_mean(name, known.iter().map(String::as_str), LIST)
+                did_you_mean(name, known.iter().map(String::as_str), COLUMNS)
             }
             Refused::Query { .. } => LIST.to_owned(),
             _ => return error.into(),

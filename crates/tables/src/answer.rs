@@ -8,8 +8,10 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::buffer::NullBuffer;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
+use datafusion::arrow::error::ArrowError;
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::common::{SchemaError, TableReference};
 use datafusion::dataframe::DataFrame;
@@ -51,7 +53,7 @@ pub struct Column {
 
 /// Rows of an answer.
 pub struct Rows<'a> {
-    columns: &'a [ArrayRef],
+    nulls: Vec<Option<NullBuffer>>,
     formatters: Vec<ArrayFormatter<'a>>,
     n_rows: usize,
 }
@@ -71,7 +73,9 @@ impl<'a> Rows<'a> {
             .map(|column| ArrayFormatter::try_new(column, &format))
             .collect::<std::result::Result<_, _>>()
             .map_err(|e| Error::Query { problem: format!("a column cannot be shown: {e}") })?;
-        Ok(Self { columns: batch.columns(), formatters, n_rows: batch.num_rows() })
+        // A column of nothing and a dictionary with null values have nulls that only their logic knows.
+        let nulls = batch.columns().iter().map(|column| column.logical_nulls()).collect();
+        Ok(Self { nulls, formatters, n_rows: batch.num_rows() })
     }
 
     /// How many rows there are.
@@ -95,13 +99,12 @@ impl<'a> Rows<'a> {
         mut take: impl FnMut(&[Option<&str>]) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let mut text = String::new();
-        let mut ends: Vec<Option<usize>> = Vec::with_capacity(self.columns.len());
+        let mut ends: Vec<Option<usize>> = Vec::with_capacity(self.formatters.len());
         for row in 0..self.n_rows {
             text.clear();
             ends.clear();
-            for (column, formatter) in self.columns.iter().zip(&self.formatters) {
-                // A dictionary may hold its nulls in its values, which the formatter writes as nothing.
-                if column.is_null(row) {
+            for (nulls, formatter) in self.nulls.iter().zip(&self.formatters) {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                     ends.push(None);
                 } else {
                     // Errors of formatting are written into the text: the formatter is told so above.
@@ -297,6 +300,17 @@ fn refusal(error: &DataFusionError) -> Error {
         DataFusionError::ParquetError(_) | DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
             query(&format!("a file of the run cannot be read ({})", root.message()))
         }
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::CastError(text)
+            | ArrowError::ComputeError(text)
+            | ArrowError::ParseError(text)
+            | ArrowError::InvalidArgumentError(text) => query(text),
+            ArrowError::DivideByZero => query("it divides by zero"),
+            other => query(&other.to_string()),
+        },
+        DataFusionError::NotImplemented(text) if text.contains("single SQL statement") => {
+            query("it holds more than one statement")
+        }
         other => query(&other.message()),
     }
 }
@@ -362,13 +376,13 @@ mod tests {
     fn cells_are_text_with_a_kind() {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(&dir);
-        let all = ask(&engine, "select name, x, n, at, \"is\", n + 0 as n, x as y from t", 9).unwrap();
+        let all = ask(&engine, "select name, x, n, at, \"is\", n + 0 as n, null as z from t", 9).unwrap();
         let kinds: Vec<(&str, Kind)> = all.columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
         assert_eq!(kinds[..3], [("name", Kind::Text), ("x", Kind::Float), ("n", Kind::Exact)]);
         assert_eq!(kinds[3..6], [("at", Kind::Text), ("is", Kind::Truth), ("n_2", Kind::Exact)]);
         let row = |at: usize| all.rows[at].iter().map(|c| c.as_deref().unwrap_or("NULL")).collect::<Vec<_>>().join(" ");
-        assert_eq!(row(0), "a 0.5 1 1970-01-01T00:00:00 true 1 0.5");
-        assert_eq!(row(1), "NULL -2.0 -2 1970-01-01T00:00:01.500 false -2 -2.0");
+        assert_eq!(row(0), "a 0.5 1 1970-01-01T00:00:00 true 1 NULL");
+        assert_eq!(row(1), "NULL -2.0 -2 1970-01-01T00:00:01.500 false -2 NULL");
         assert_eq!(all.rows[2][..2], [Some(String::new()), None]);
         assert_eq!(all.rows[3][1].as_deref(), Some("NaN"));
         // Who has seen enough gets no more; nothing found has columns too.

@@ -23,7 +23,7 @@ pub(super) fn page(found: &Description, style: Style) -> String {
         &wrap("present = share of customers with a value; least = the least such share at any snapshot.", 2, WIDTH, 2),
     );
 
-    let title = format!("Change from snapshot to snapshot ({} of them)", found.snapshots);
+    let title = format!("Change from snapshot to snapshot ({} snapshots)", found.snapshots);
     let _ = writeln!(page, "\n{}", style.heading(&title));
     if found.snapshots < 2 {
         page.push_str("  There is one snapshot only: nothing to compare.\n");

@@ -121,7 +121,7 @@ fn a_query_that_would_do_more_than_read_is_refused() {
         ("reset datafusion.execution.batch_size", "RESET"),
         ("prepare p as select 1", "PREPARE"),
         ("begin transaction", "BEGIN"),
-        ("-- a note\ntruncate table plan", "TRUNCATE"),
+        ("\n-- a note\ntruncate table plan", "TRUNCATE"),
     ] {
         let error = refused(dir, &["sql", query, "--out", "one"]);
         assert!(error.starts_with(&format!("{word} is refused: a run is only read here\n")), "{query}: {error}");
@@ -146,12 +146,13 @@ fn a_query_that_cannot_be_answered_says_why() {
         ("select f.recency_dys from features f", "fix: did you mean recency_days?"),
         ("select * from feature", "there is no table feature\n  fix: did you mean features?"),
         ("select * from nowhere", "there is no table nowhere\n  fix: `tenure sql` without a query lists the tables"),
+        ("select 1; select 2", "it holds more than one statement\n"),
         ("selct 1", "the query cannot be answered: Expected"),
         ("", "the query cannot be answered: it is empty\n"),
         ("select 1 +", "the query cannot be answered: "),
         ("select customer_id + 1 from features group by as_of", "the query cannot be answered: "),
         ("select cast(segment as int) from customer_scores", "the query cannot be answered: "),
-        ("select 1 / 0", "the query cannot be answered: "),
+        ("select 1 / 0", "the query cannot be answered: it divides by zero\n"),
         ("select no_such_function(1)", "the query cannot be answered: "),
     ] {
         let error = refused(dir, &["sql", query, "--out", "one"]);

@@ -13,7 +13,7 @@ const WIDTH: usize = 100;
 const ROWS: usize = 100;
 /// The most rows where each takes a block of lines.
 const BLOCKS: usize = 10;
-/// The most characters of a cell in columns.
+/// The most characters of a cell in columns that would not fit otherwise.
 const CELL: usize = 40;
 /// What stands for null.
 const NULL: &str = "NULL";
@@ -45,15 +45,14 @@ impl Boxed {
 
     /// The page, and how many rows it shows.
     pub(super) fn page(&self, columns: &[Column]) -> (String, u64) {
-        let widths: Vec<usize> = columns
-            .iter()
-            .enumerate()
-            .map(|(at, column)| {
-                let cells = self.rows.iter().map(|row| length(&row[at])).max().unwrap_or(0);
-                length(&flat(&column.name)).max(cells.min(CELL))
-            })
-            .collect();
-        let fits = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) <= WIDTH;
+        let widths = |most: usize| -> Vec<usize> {
+            let cells = |at: usize| self.rows.iter().map(|row| length(&row[at])).max().unwrap_or(0).min(most);
+            columns.iter().enumerate().map(|(at, column)| length(&flat(&column.name)).max(cells(at))).collect()
+        };
+        let fit = |widths: &Vec<usize>| widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1) <= WIDTH;
+        // Long cells are cut only where the columns would not fit otherwise.
+        let widths = Some(widths(usize::MAX)).filter(fit).unwrap_or_else(|| widths(CELL));
+        let fits = fit(&widths);
         if fits || self.rows.is_empty() {
             (self.in_columns(columns, &widths), self.rows.len() as u64)
         } else {
