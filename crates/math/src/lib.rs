@@ -1,13 +1,14 @@
 //! The mathematics of tenure.
 //!
 //! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
-//! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`) may be used by
-//! every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
+//! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`,
+//! `drift`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
 
 pub mod error;
 
 pub mod boost;
 pub mod calibrate;
+pub mod drift;
 pub mod metric;
 pub mod num;
 pub mod optim;

@@ -277,7 +277,7 @@ fn write_bounds(config: &Config, engine: &Engine, run: &RunFolder, as_of: Instan
             i += 1;
         }
     }
-    let path = run.write("data/outlier_bounds.parquet")?;
+    let path = run.write(artifact::OUTLIER_BOUNDS)?;
     store::write_columns(
         &path,
         &[("month", Column::Instant(at)), ("amount_lower", Column::F64(lower)), ("amount_upper", Column::F64(upper))],

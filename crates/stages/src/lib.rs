@@ -9,6 +9,7 @@ pub mod ctx;
 pub mod error;
 pub(crate) mod panel;
 pub mod summary;
+pub mod tables;
 pub mod time;
 pub mod timeline;
 

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
-use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionConfig, SessionContext};
 use futures::StreamExt;
 
 use crate::error::{Error, Result};
@@ -126,10 +127,35 @@ impl Engine {
         self.session.deregister_table(table).map_err(Error::engine(what.clone()))?;
         let mut options = ParquetReadOptions::default();
         if is_partitioned(path) {
-            options =
-                options.table_partition_cols(vec![("as_of".to_owned(), datafusion::arrow::datatypes::DataType::Utf8)]);
+            options = options.table_partition_cols(vec![("as_of".to_owned(), DataType::Utf8)]);
         }
         self.runtime.block_on(self.session.register_parquet(table, text.as_ref(), options)).map_err(Error::engine(what))
+    }
+
+    /// Makes a CSV file with a header known as `table`. Types are found from all of its rows; a column named
+    /// `customer_id` is text, whatever it looks like.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the file does not exist or is no CSV.
+    pub fn register_csv(&self, table: &str, path: &Path) -> Result<()> {
+        let what = format!("opening {}", path.display());
+        let text = path.to_string_lossy();
+        let options = CsvReadOptions::new().schema_infer_max_records(usize::MAX).newlines_in_values(true);
+        self.runtime
+            .block_on(async {
+                let found = self.session.read_csv(text.as_ref(), options.clone()).await?;
+                let fields: Vec<Field> = found
+                    .schema()
+                    .fields()
+                    .iter()
+                    .map(|field| match field.name().as_str() {
+                        "customer_id" => Field::new("customer_id", DataType::Utf8, true),
+                        _ => field.as_ref().clone(),
+                    })
+                    .collect();
+                self.session.register_csv(table, text.as_ref(), options.schema(&Schema::new(fields))).await
+            })
+            .map_err(Error::engine(what))
     }
 
     /// Runs a query and gives its rows.
@@ -191,6 +217,14 @@ impl Engine {
         let mut writer = store::PartitionWriter::new(dir);
         self.stream(sql, params, &mut |batch| writer.push(&batch))?;
         writer.finish()
+    }
+
+    pub(crate) fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     async fn plan(&self, sql: &str, params: &[(&str, Value)]) -> Result<DataFrame> {

@@ -36,6 +36,32 @@ pub enum Error {
         /// The engine's answer.
         source: Box<DataFusionError>,
     },
+    /// A query of the user's that would do more than read.
+    #[error("{statement} is refused: a run is only read here")]
+    ReadOnly {
+        /// The word that the statement starts with.
+        statement: String,
+    },
+    /// A query of the user's names a table that there is not.
+    #[error("there is no table {name}")]
+    UnknownTable {
+        /// The name.
+        name: String,
+    },
+    /// A query of the user's names a column that its tables do not have.
+    #[error("there is no column {name} in what the query reads")]
+    UnknownColumn {
+        /// The name.
+        name: String,
+        /// The columns that there are.
+        known: Vec<String>,
+    },
+    /// A query of the user's cannot be answered as it stands.
+    #[error("the query cannot be answered: {problem}")]
+    Query {
+        /// The engine's words.
+        problem: String,
+    },
     /// A table does not have the column or the type that its reader was promised.
     #[error("table {table}: {problem}")]
     Contract {
@@ -67,7 +93,7 @@ impl Error {
         let mut cause: Option<&(dyn std::error::Error + 'static)> = match self {
             Self::Io { source, .. } => return Some(source),
             Self::Engine { source, .. } => Some(source.as_ref()),
-            Self::Read { .. } | Self::Contract { .. } => None,
+            _ => None,
         };
         while let Some(error) = cause {
             if let Some(io) = error.downcast_ref() {
@@ -83,7 +109,7 @@ impl Error {
     pub fn cure(&self) -> Option<&str> {
         match self {
             Self::Read { cure, .. } => Some(cure),
-            Self::Io { .. } | Self::Engine { .. } | Self::Contract { .. } => None,
+            _ => None,
         }
     }
 }

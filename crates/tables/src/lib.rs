@@ -3,6 +3,7 @@
 //! This crate knows no statistics, no terminal and no HTTP. What leaves it is columns ([`frame::Frame`]) or Parquet
 //! files ([`store`]); what looks back in time takes `as_of` and reads strictly before it.
 
+pub mod answer;
 pub mod engine;
 pub mod error;
 pub mod frame;

@@ -6,6 +6,7 @@ mod fetch;
 mod init;
 mod run;
 mod settings;
+mod sql;
 mod stage;
 
 use std::time::Instant;
@@ -51,6 +52,7 @@ enum Command {
     Allocate(stage::Allocate),
     Report(stage::Report),
     Audit(audit::Args),
+    Sql(sql::Args),
 }
 
 /// Reads the arguments and does what they say. Usage errors end the process with exit code 2, as clap words them.
@@ -70,6 +72,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
         Command::Audit(args) => args.run(start),
+        Command::Sql(args) => args.run(),
     }
 }
 

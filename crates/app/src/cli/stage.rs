@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use tenure_stages::artifact::Run;
 use tenure_stages::config::Config;
 use tenure_stages::ctx::Stage;
-use tenure_stages::{ingest, pipeline};
+use tenure_stages::{features, ingest, pipeline};
 
 use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Strictness, ValueHorizon};
 use crate::error::Error;
@@ -56,8 +57,14 @@ pub(crate) struct Clean {
 
 /// Stage 4: compute features and labels at every snapshot, strictly from what came before it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure features --out shop --churn-days 60")]
+#[command(after_help = "\
+Examples:
+  tenure features --out shop --churn-days 60
+  tenure features --out shop --describe            coverage, spread and drift of what is there")]
 pub(crate) struct Features {
+    /// Compute nothing: show coverage, spread and drift of the features that the run has.
+    #[arg(long, conflicts_with_all = ["config", "seed", "churn_days", "value_days"])]
+    describe: bool,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -143,6 +150,9 @@ impl Clean {
 
 impl Features {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        if self.describe {
+            return ui::show_features(&features::describe(&Run::open(&self.common.out)?)?, self.common.format);
+        }
         let config = self.common.continued(&self.churn.lay_over(self.value.lay_over(self.common.overrides())))?;
         run(&self.common, &config, start, Stage::Features, &[])
     }

@@ -1,25 +1,32 @@
 //! What people and programs read: data on standard output, words on standard error.
 
+mod answer;
 mod audit;
+mod describe;
 mod number;
 mod preview;
 mod progress;
 mod screen;
 mod stage;
 mod table;
+mod tables;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use serde_json::Value;
+use tenure_stages::features::Description;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::StageReport;
 use tenure_stages::pipeline::audit::Facts;
 use tenure_stages::summary::Summary;
+use tenure_stages::tables::Listed;
 
 use crate::error::Error;
 
+pub(crate) use answer::{Answer, AnswerFormat};
 pub(crate) use progress::{Meter, Watcher};
 
 /// Form of the answer.
@@ -137,6 +144,47 @@ pub(crate) fn show_preview(files: &[Understood], format: Format) -> Result<(), E
         Format::Json => print(&json(&as_value(&files))),
         Format::Csv => print(&csv(&as_value(&files))),
     }
+}
+
+/// Shows coverage, spread and drift of the features.
+pub(crate) fn show_features(found: &Description, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&describe::page(found, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(found))),
+        Format::Csv => print(&describe::csv(found)),
+    }
+}
+
+/// Shows the tables of a run.
+pub(crate) fn show_tables(tables: &[Listed], out: &Path, format: AnswerFormat) -> Result<(), Error> {
+    match format {
+        AnswerFormat::Table => print(&tables::page(tables, out, Style::of(std::io::stdout().is_terminal()))),
+        AnswerFormat::Json => print(&json(&as_value(&tables))),
+        AnswerFormat::Csv => print(&tables::csv(tables)),
+        AnswerFormat::Markdown => print(&tables::markdown(tables)),
+    }
+}
+
+/// Shows the answer to a query as `ask` hands it on; how many rows are not shown goes to standard error.
+pub(crate) fn show_answer(
+    format: AnswerFormat,
+    ask: impl FnOnce(&mut Answer<'_>) -> tenure_stages::Result<()>,
+) -> Result<(), Error> {
+    let stdout = std::io::stdout();
+    let style = Style::of(stdout.is_terminal());
+    let mut answer = Answer::new(stdout.lock(), format, style);
+    ask(&mut answer)?;
+    let (rows, shown) = answer.finish()?;
+    if shown < rows {
+        note(&format!(
+            "{} of {} rows shown; --format csv, json or markdown gives all of them",
+            number::count(shown),
+            number::count(rows)
+        ));
+    } else if format == AnswerFormat::Table {
+        note(&if rows == 1 { "1 row".to_owned() } else { format!("{} rows", number::count(rows)) });
+    }
+    Ok(())
 }
 
 fn as_value(found: &impl serde::Serialize) -> Value {

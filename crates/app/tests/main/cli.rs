@@ -10,12 +10,12 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init", "run", "demo", "fetch", "ingest", "validate", "clean", "features", "segment", "churn", "value", "allocate",
-    "report",
+    "report", "sql",
 ];
 
-fn tenure(dir: &Path, args: &[&str]) -> Output {
+pub(crate) fn tenure(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tenure")).args(args).current_dir(dir).output().unwrap()
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 
 /// A command that must fail: exit code 2, nothing on standard output, an error with a cure on standard error. Gives
 /// standard error from `error:` on.
-fn refused(dir: &Path, args: &[&str]) -> String {
+pub(crate) fn refused(dir: &Path, args: &[&str]) -> String {
     let output = tenure(dir, args);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
@@ -39,7 +39,7 @@ fn refused(dir: &Path, args: &[&str]) -> String {
 }
 
 /// A command that must succeed; its JSON.
-fn json(dir: &Path, args: &[&str]) -> Value {
+pub(crate) fn json(dir: &Path, args: &[&str]) -> Value {
     let output = tenure(dir, &[args, &["--format", "json"]].concat());
     assert_eq!(output.status.code(), Some(0), "{args:?}: {}", text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

@@ -4,4 +4,5 @@ mod cli;
 mod crash;
 mod documents;
 mod house;
+mod query;
 mod surroundings;

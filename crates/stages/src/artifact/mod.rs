@@ -35,6 +35,8 @@ pub const OUTLIERS: &str = "data/outliers.parquet";
 pub const ORDER_EVENTS: &str = "data/order_events.parquet";
 /// Features by snapshot.
 pub const FEATURES: &str = "data/features";
+/// The amounts between which a line is ordinary, by month.
+pub const OUTLIER_BOUNDS: &str = "data/outlier_bounds.parquet";
 /// The snapshots.
 pub const SNAPSHOTS: &str = "data/snapshots.parquet";
 /// The closed windows, and what each of them serves.

@@ -47,20 +47,25 @@ impl Run {
         &self.folder
     }
 
+    /// Where an artefact lies, where the run has it; its bytes are not looked at.
+    #[must_use]
+    pub fn place(&self, artefact: &str) -> Option<PathBuf> {
+        self.manifest.artefacts_of(artefact).next().map(|_| self.folder.join(artefact))
+    }
+
     /// Where an artefact lies, a file or a folder of files, after its bytes were compared with the manifest's hashes.
     ///
     /// # Errors
     /// [`Error::Missing`] when the run does not have it, `stage` is the one that makes it; [`Error::Corrupt`] when its
     /// bytes are not those that were written; [`Error::Io`] when it cannot be read.
     pub fn path(&self, artefact: &str, stage: Stage) -> Result<PathBuf> {
-        let mut is_there = false;
         for fact in self.manifest.artefacts_of(artefact) {
-            is_there = true;
             fact.verify(&self.folder.join(&fact.name))?;
         }
-        if is_there {
-            return Ok(self.folder.join(artefact));
-        }
-        Err(Error::Missing { artefact: artefact.to_owned(), out: self.out.clone(), stage: stage.name() })
+        self.place(artefact).ok_or_else(|| Error::Missing {
+            artefact: artefact.to_owned(),
+            out: self.out.clone(),
+            stage: stage.name(),
+        })
     }
 }

@@ -10,7 +10,7 @@ mod error;
 mod offers;
 mod overrides;
 mod source;
-mod suggest;
+pub(crate) mod suggest;
 
 use std::collections::BTreeMap;
 use std::path::Path;

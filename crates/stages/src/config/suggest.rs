@@ -2,7 +2,7 @@
 
 /// The candidate that `name` most likely meant, if any is near enough: at most a third of its letters differ, or
 /// one contains the other. Ties go to the first candidate.
-pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {

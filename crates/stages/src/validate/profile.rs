@@ -1,14 +1,9 @@
 //! Drift against the last run in the folder: is what came since distributed as what was there before?
 //!
 //! For every measure the bins of the last run's lines (shares p, n lines) stand against those of the lines ordered after
-//! that run's end, or against all lines where fewer than [`LEAST_NEW`] came after it (shares q, m lines). Two figures:
-//!
-//! - the population stability index `sum (q - p) ln(q / p)`, shown because people know it; it grows by chance alone when
-//!   there are few lines;
-//! - the distance: for numbers the greatest difference between the two cumulative shares (Kolmogorov and Smirnov), for
-//!   words half the sum of the absolute differences (total variation). From it is taken what chance alone reaches once
-//!   in twenty times, so that the verdict asks for a change that is large and sure, and neither many lines nor few
-//!   decide it.
+//! that run's end, or against all lines where fewer than [`LEAST_NEW`] came after it (shares q, m lines). The population
+//! stability index is shown because people know it; the verdict rests on the distance less what chance alone reaches
+//! ([`tenure_math::drift`]), so that neither many lines nor few decide it.
 //!
 //! A measure has drifted when the distance less chance exceeds [`LIMIT`].
 //!
@@ -18,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tenure_math::drift::{Bins, Drift, LIMIT};
 use tenure_tables::engine::{self, Engine};
 use tenure_tables::query;
 
@@ -30,10 +26,6 @@ use crate::time::Instant;
 
 /// Fewer new lines than this are not compared on their own.
 const LEAST_NEW: u64 = 500;
-/// A distance that matters: one line in ten stands elsewhere.
-const LIMIT: f64 = 0.1;
-/// The Kolmogorov-Smirnov quantile at 95 %.
-const KS_95: f64 = 1.358;
 /// Words beyond the most frequent ones count together.
 const MOST_WORDS: usize = 50;
 const OTHERS: &str = "(others)";
@@ -108,11 +100,11 @@ impl Profile {
         let numbers = self
             .numbers
             .iter()
-            .filter_map(|(measure, before)| Compared::of(measure, before, since.numbers.get(measure)?, true));
+            .filter_map(|(measure, before)| Compared::of(measure, before, since.numbers.get(measure)?, Bins::Ordered));
         let words = self
             .words
             .iter()
-            .filter_map(|(measure, before)| Compared::of(measure, before, since.words.get(measure)?, false));
+            .filter_map(|(measure, before)| Compared::of(measure, before, since.words.get(measure)?, Bins::Unordered));
         numbers.chain(words).collect()
     }
 }
@@ -133,9 +125,7 @@ fn lump(words: &mut BTreeMap<String, u64>) {
 #[derive(Debug)]
 struct Compared {
     measure: String,
-    distance: f64,
-    chance: f64,
-    psi: f64,
+    drift: Drift,
 }
 
 impl Compared {
@@ -143,38 +133,17 @@ impl Compared {
         measure: &str,
         before: &BTreeMap<K, u64>,
         since: &BTreeMap<K, u64>,
-        ordered: bool,
+        kind: Bins,
     ) -> Option<Self> {
-        let (n, m) = (before.values().sum::<u64>() as f64, since.values().sum::<u64>() as f64);
-        if n < 1.0 || m < 1.0 {
-            return None;
-        }
         let mut bins: Vec<&K> = before.keys().chain(since.keys()).collect();
         bins.sort();
         bins.dedup();
-        let k = bins.len() as f64;
-        let count = |lines: &BTreeMap<K, u64>, bin: &K| lines.get(bin).copied().unwrap_or(0) as f64;
-        let (mut below, mut greatest, mut moved, mut psi) = (0.0_f64, 0.0_f64, 0.0, 0.0);
-        // What half the sum of absolute differences is expected to be by chance: each share has a normal error.
-        let mut noise = 0.0;
-        for bin in bins {
-            let (a, b) = (count(before, bin), count(since, bin));
-            let (p, q) = (a / n, b / m);
-            below += q - p;
-            greatest = greatest.max(below.abs());
-            moved += (q - p).abs();
-            let pooled = (a + b) / (n + m);
-            noise += (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m) * 2.0 / std::f64::consts::PI).sqrt();
-            let (p, q) = ((a + 0.5) / (n + 0.5 * k), (b + 0.5) / (m + 0.5 * k));
-            psi += (q - p) * (q / p).ln();
-        }
-        let ks = KS_95 * (1.0 / n + 1.0 / m).sqrt();
-        let (distance, chance) = if ordered { (greatest, ks) } else { (moved / 2.0, noise / 2.0 + ks / 2.0) };
-        Some(Self { measure: measure.to_owned(), distance, chance, psi })
-    }
-
-    fn drifted(&self) -> bool {
-        self.distance - self.chance > LIMIT
+        let counts = |lines: &BTreeMap<K, u64>| -> Vec<u64> {
+            bins.iter().map(|bin| lines.get(*bin).copied().unwrap_or(0)).collect()
+        };
+        // Without lines on one side there is nothing to compare.
+        let drift = Drift::between(&counts(before), &counts(since), kind).ok()?;
+        Some(Self { measure: measure.to_owned(), drift })
     }
 }
 
@@ -230,14 +199,14 @@ pub(super) fn check(engine: &Engine, profiles: Option<&Profiles>, findings: &mut
 
 fn judge(reference: &Profile, since: &Profile, findings: &mut Findings) {
     let compared = reference.compare(since);
-    let drifted: Vec<&Compared> = compared.iter().filter(|c| c.drifted()).collect();
+    let drifted: Vec<&Compared> = compared.iter().filter(|c| c.drift.has_moved()).collect();
     let names: Vec<&str> = drifted.iter().map(|c| c.measure.as_str()).collect();
     let figures = |c: &Compared| -> Map<String, Value> {
         object([
             ("measure", Value::from(c.measure.clone())),
-            ("distance", rounded(c.distance)),
-            ("distance_by_chance", rounded(c.chance)),
-            ("psi", rounded(c.psi)),
+            ("distance", rounded(c.drift.distance)),
+            ("distance_by_chance", rounded(c.drift.chance)),
+            ("psi", rounded(c.drift.psi)),
         ])
     };
     let found = Found {
@@ -298,7 +267,7 @@ mod tests {
     }
 
     fn alarms(make: impl Fn(u64) -> Compared) -> usize {
-        (0..200).filter(|seed| make(*seed).drifted()).count()
+        (0..200).filter(|seed| make(*seed).drift.has_moved()).count()
     }
 
     /// No drift: at most 5 % alarms; a shift by half a standard deviation at 2,000 lines: at least 95 % caught; and a
@@ -306,31 +275,35 @@ mod tests {
     #[test]
     fn alarms_depend_on_the_change_and_not_on_the_number_of_lines() {
         for n in [60, 2_000, 100_000] {
-            let quiet = alarms(|s| Compared::of("x", &normal(n, 0.0, s), &normal(n, 0.0, 10_000 + s), true).unwrap());
+            let quiet =
+                alarms(|s| Compared::of("x", &normal(n, 0.0, s), &normal(n, 0.0, 10_000 + s), Bins::Ordered).unwrap());
             assert!(quiet <= 10, "{quiet} of 200 with {n} lines");
-            let same = alarms(|s| Compared::of("x", &words(n, 0.4, s), &words(n, 0.4, 10_000 + s), false).unwrap());
+            let same =
+                alarms(|s| Compared::of("x", &words(n, 0.4, s), &words(n, 0.4, 10_000 + s), Bins::Unordered).unwrap());
             assert!(same <= 10, "{same} of 200 with {n} lines");
         }
-        let caught =
-            alarms(|s| Compared::of("x", &normal(2_000, 0.0, s), &normal(2_000, 0.5, 10_000 + s), true).unwrap());
+        let caught = alarms(|s| {
+            Compared::of("x", &normal(2_000, 0.0, s), &normal(2_000, 0.5, 10_000 + s), Bins::Ordered).unwrap()
+        });
         assert!(caught >= 190, "{caught} of 200");
-        let caught =
-            alarms(|s| Compared::of("x", &words(2_000, 0.4, s), &words(2_000, 0.6, 10_000 + s), false).unwrap());
+        let caught = alarms(|s| {
+            Compared::of("x", &words(2_000, 0.4, s), &words(2_000, 0.6, 10_000 + s), Bins::Unordered).unwrap()
+        });
         assert!(caught >= 190, "{caught} of 200");
-        let tiny = Compared::of("x", &normal(1_000_000, 0.0, 1), &normal(1_000_000, 0.1, 2), true).unwrap();
-        assert!(!tiny.drifted() && tiny.distance > 10.0 * tiny.chance, "{tiny:?}");
+        let tiny = Compared::of("x", &normal(1_000_000, 0.0, 1), &normal(1_000_000, 0.1, 2), Bins::Ordered).unwrap();
+        assert!(!tiny.drift.has_moved() && tiny.drift.distance > 10.0 * tiny.drift.chance, "{tiny:?}");
     }
 
     #[test]
     fn distances_by_hand() {
         let before = BTreeMap::from([(1, 50), (2, 50)]);
         let since = BTreeMap::from([(2, 50), (3, 50)]);
-        let numbers = Compared::of("x", &before, &since, true).unwrap();
-        assert!((numbers.distance - 0.5).abs() < 1e-12);
-        let words = Compared::of("x", &before, &since, false).unwrap();
-        assert!((words.distance - 0.5).abs() < 1e-12 && words.psi > 1.0);
-        let same = Compared::of("x", &before, &before, false).unwrap();
-        assert!(same.distance.abs() < 1e-12 && same.psi.abs() < 1e-12);
-        assert!(Compared::of("x", &before, &BTreeMap::new(), true).is_none());
+        let numbers = Compared::of("x", &before, &since, Bins::Ordered).unwrap();
+        assert!((numbers.drift.distance - 0.5).abs() < 1e-12);
+        let words = Compared::of("x", &before, &since, Bins::Unordered).unwrap();
+        assert!((words.drift.distance - 0.5).abs() < 1e-12 && words.drift.psi > 1.0);
+        let same = Compared::of("x", &before, &before, Bins::Unordered).unwrap();
+        assert!(same.drift.distance.abs() < 1e-12 && same.drift.psi.abs() < 1e-12);
+        assert!(Compared::of("x", &before, &BTreeMap::new(), Bins::Ordered).is_none());
     }
 }

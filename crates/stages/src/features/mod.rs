@@ -3,6 +3,8 @@
 //! All snapshots come from one query over order events; a feature sees only what was known strictly before its
 //! snapshot. Labels exist for closed windows only.
 
+mod describe;
+
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
@@ -14,6 +16,8 @@ use crate::ctx::Stage;
 use crate::error::Result;
 use crate::time::Instant;
 use crate::timeline::Windows;
+
+pub use describe::{Absent, Change, Described, Description, Spread, describe};
 
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
