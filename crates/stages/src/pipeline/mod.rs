@@ -93,7 +93,7 @@ fn step(
         .build()
         .map_err(|e| Error::Io { path: folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
     let sentence = pool.install(|| match stage {
-        Stage::Ingest => ingest::run(config, inputs, folder),
+        Stage::Ingest => ingest::run(config, engine, inputs, folder),
         Stage::Validate => checks(config, engine, folder),
         Stage::Clean => clean::run(config, engine, folder),
         Stage::Features => features::run(config, engine, folder),

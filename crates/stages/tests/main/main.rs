@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod balance;
+mod customers;
 mod determinism;
 mod leakage;
 mod real;

@@ -4,5 +4,6 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod contracts;
+mod customers;
 mod queries;
 mod shop;
