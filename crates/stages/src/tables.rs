@@ -25,9 +25,15 @@ const fn known(name: &'static str, stage: Stage, file: &'static str, meaning: &'
 }
 
 /// All tables, in the order of the data.
-const TABLES: [Known; 22] = [
+const TABLES: [Known; 23] = [
     known("transactions", Stage::Ingest, artifact::TRANSACTIONS, "One row per line of the source, as it was read."),
     known("unparsed", Stage::Ingest, artifact::UNPARSED, "One row per record of the source that could not be parsed."),
+    known(
+        "customers",
+        Stage::Ingest,
+        artifact::CUSTOMERS,
+        "One row per customer, attribute and instant from which its value holds.",
+    ),
     known("cleaned", Stage::Clean, artifact::CLEANED, "One row per line kept."),
     known(
         "quarantine",

@@ -74,7 +74,7 @@ impl<'a> Rows<'a> {
             .collect::<std::result::Result<_, _>>()
             .map_err(|e| Error::Query { problem: format!("a column cannot be shown: {e}") })?;
         // A column of nothing and a dictionary with null values have nulls that only their logic knows.
-        let nulls = batch.columns().iter().map(|column| column.logical_nulls()).collect();
+        let nulls = batch.columns().iter().map(Array::logical_nulls).collect();
         Ok(Self { nulls, formatters, n_rows: batch.num_rows() })
     }
 

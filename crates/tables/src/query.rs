@@ -58,6 +58,21 @@ pub const AMOUNT_HISTOGRAM: Query = query(
 /// Every line of the source, kept or set aside with a reason.
 pub const CLEANED: Query =
     query("cleaned", include_str!("../sql/staging/cleaned.sql"), include_str!("../sql/staging/cleaned.toml"));
+/// What was said of each customer's attributes, once.
+pub const CUSTOMERS: Query =
+    query("customers", include_str!("../sql/staging/customers.sql"), include_str!("../sql/staging/customers.toml"));
+/// Attributes of which a file says two things at once.
+pub const CUSTOMER_CONFLICTS: Query = query(
+    "customer_conflicts",
+    include_str!("../sql/staging/customer_conflicts.sql"),
+    include_str!("../sql/staging/customer_conflicts.toml"),
+);
+/// Whether each attribute's values are numbers.
+pub const ATTRIBUTE_KINDS: Query = query(
+    "attribute_kinds",
+    include_str!("../sql/intermediate/attribute_kinds.sql"),
+    include_str!("../sql/intermediate/attribute_kinds.toml"),
+);
 /// What happened to each order and when it was known.
 pub const ORDER_EVENTS: Query = query(
     "order_events",
@@ -67,6 +82,15 @@ pub const ORDER_EVENTS: Query = query(
 /// Features of every customer at every snapshot.
 pub const FEATURES: Query =
     query("features", include_str!("../sql/marts/features.sql"), include_str!("../sql/marts/features.toml"));
+/// Attributes of every customer at every snapshot.
+pub const ATTRIBUTES: Query =
+    query("attributes", include_str!("../sql/marts/attributes.sql"), include_str!("../sql/marts/attributes.toml"));
+/// How many customers of the table are buyers, and how many buyers are in it.
+pub const CUSTOMER_MATCH: Query = query(
+    "customer_match",
+    include_str!("../sql/marts/customer_match.sql"),
+    include_str!("../sql/marts/customer_match.toml"),
+);
 /// Outcomes of every customer in every closed window.
 pub const LABELS: Query =
     query("labels", include_str!("../sql/marts/labels.sql"), include_str!("../sql/marts/labels.toml"));
@@ -78,6 +102,12 @@ pub const ANOTHER_FUTURE: Query = query(
     "another_future",
     include_str!("../sql/audit/another_future.sql"),
     include_str!("../sql/audit/another_future.toml"),
+);
+/// The customers' attributes with another future.
+pub const ANOTHER_FUTURE_OF_CUSTOMERS: Query = query(
+    "another_future_of_customers",
+    include_str!("../sql/audit/another_future_of_customers.sql"),
+    include_str!("../sql/audit/another_future_of_customers.toml"),
 );
 
 /// Every line with its problems as truth values.
@@ -170,11 +200,17 @@ pub const ALL: &[Query] = &[
     ORDER_ID_SHAPE,
     AMOUNT_HISTOGRAM,
     CLEANED,
+    CUSTOMERS,
+    CUSTOMER_CONFLICTS,
     ORDER_EVENTS,
     FEATURES,
+    ATTRIBUTE_KINDS,
+    ATTRIBUTES,
+    CUSTOMER_MATCH,
     LABELS,
     PORTFOLIO,
     ANOTHER_FUTURE,
+    ANOTHER_FUTURE_OF_CUSTOMERS,
     VALIDATE_LINES,
     VALIDATE_SOURCES,
     VALIDATE_COLUMNS,

@@ -36,12 +36,15 @@ pub(crate) struct Common {
     pub(crate) format: Format,
 }
 
-/// How dates in the source are read.
+/// How dates in the source are read, and what is known of the customers besides.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
     /// Order of day, month and year where the data do not settle it [default: auto].
     #[arg(long, value_name = "ORDER", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
     date_order: Option<String>,
+    /// Table of the customers' attributes: CSV, XLSX or Parquet, with valid_from or [customers] never_changes.
+    #[arg(long, value_name = "FILE")]
+    customers: Option<String>,
 }
 
 /// The instant of the decision.
@@ -171,7 +174,7 @@ fn caller() -> Caller {
 
 impl Reading {
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
-        Overrides { date_order: self.date_order, ..overrides }
+        Overrides { date_order: self.date_order, customers: self.customers, ..overrides }
     }
 }
 

@@ -47,6 +47,21 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
+/// What a shop may know of the customers of its sales: visits, and whether they take the newsletter.
+fn customers(sales: &str) -> String {
+    let mut lines = sales.lines();
+    let column = lines.next().and_then(|header| header.split(',').position(|name| name == "Customer ID"));
+    let column = column.expect("a column of customers");
+    let ids: std::collections::BTreeSet<&str> =
+        lines.filter_map(|line| line.split(',').nth(column)).filter(|id| id.len() > 2).collect();
+    let mut table = "customer_id,valid_from,visits,newsletter\n".to_owned();
+    for (i, id) in ids.into_iter().enumerate() {
+        let newsletter = if i % 3 == 0 { "yes" } else { "no" };
+        table.push_str(&format!("{id},2020-01-01,{},{newsletter}\n{id},2024-02-01,{},\n", i % 7, i % 5));
+    }
+    table
+}
+
 fn run_all(document: &str) {
     let commands = commands(document);
     assert!(!commands.is_empty(), "{document} shows no command of tenure");
@@ -70,6 +85,7 @@ fn run_all(document: &str) {
     // Another file of the same form: the same shop without its last line.
     let shorter = own.trim_end().rsplit_once('\n').map_or("", |(lines, _)| lines).to_owned() + "\n";
     fs::write(folder.path().join("orders.csv"), shorter).expect("a folder to write to");
+    fs::write(folder.path().join("customers.csv"), customers(&own)).expect("a folder to write to");
     for command in commands {
         tenure(&command);
     }

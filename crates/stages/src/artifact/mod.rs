@@ -25,6 +25,8 @@ pub const TRANSACTIONS: &str = "data/transactions";
 pub const UNPARSED: &str = "data/unparsed";
 /// How each file was read: one account a file.
 pub const SOURCES: &str = "data/sources";
+/// Attributes of the customers, each from when on it holds.
+pub const CUSTOMERS: &str = "data/customers.parquet";
 /// Lines kept.
 pub const CLEANED: &str = "data/cleaned.parquet";
 /// Lines and records set aside, with stage and reason.

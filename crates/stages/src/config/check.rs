@@ -6,8 +6,8 @@ use crate::time::Instant;
 
 use super::source::Places;
 use super::{
-    Basis, COLUMNS, ChurnModel, Config, ConfigError, DateOrder, Duplicates, Method, OfferTable, Outliers, Place,
-    Population, RateKind, RfmTies, ValueModel, ValueReading, suggest,
+    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, Config, ConfigError, DateOrder, Duplicates, Method, OfferTable,
+    Outliers, Place, Population, RateKind, RfmTies, ValueModel, ValueReading, suggest,
 };
 
 /// What a key accepts.
@@ -65,6 +65,11 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("data.non_product_codes", Names),
     ("data.non_product_prefixes", Names),
     ("data.columns.*", Name),
+    ("customers.file", Text),
+    ("customers.never_changes", Names),
+    ("customers.ignore", Names),
+    ("customers.text", Names),
+    ("customers.columns.*", Name),
     ("snapshots.as_of", Date),
     ("snapshots.every_months", Whole(1, 12)),
     ("snapshots.min_history_days", Whole(1, 3650)),
@@ -221,7 +226,7 @@ fn walk(value: &Value, pattern: &str, path: &str, places: &Places, faults: &mut 
     for (key, child) in object {
         let path = join(path, key);
         let (known, pattern) = if free {
-            (pattern != "data.columns" || COLUMNS.contains(&key.as_str()), join(pattern, "*"))
+            (columns(pattern).is_none_or(|columns| columns.contains(&key.as_str())), join(pattern, "*"))
         } else {
             let children = children(pattern);
             (children.contains(&key.as_str()), join(pattern, key))
@@ -248,7 +253,7 @@ fn entry(item: &Value, pattern: &str, path: &str, places: &Places, faults: &mut 
 
 fn unknown(key: &str, pattern: &str, path: String, places: &Places) -> ConfigError {
     let parent = pattern.rsplit_once('.').map_or("", |(parent, _)| parent);
-    let siblings = if parent == "data.columns" { COLUMNS.to_vec() } else { children(parent) };
+    let siblings = columns(parent).map_or_else(|| children(parent), <[&str]>::to_vec);
     let leaf = |key: &'static str| key.rsplit('.').next().unwrap_or(key);
     let nearest = suggest::nearest(key, siblings.iter().copied()).map(|name| join(parent, name)).or_else(|| {
         let name = suggest::nearest(key, RULES.iter().map(|(key, _)| leaf(key)).filter(|name| *name != "*"))?;
@@ -259,6 +264,15 @@ fn unknown(key: &str, pattern: &str, path: String, places: &Places) -> ConfigErr
         key: path,
         nearest,
         known: siblings.into_iter().map(str::to_owned).collect(),
+    }
+}
+
+// The columns that a mapping may name.
+fn columns(pattern: &str) -> Option<&'static [&'static str]> {
+    match pattern {
+        "data.columns" => Some(&COLUMNS),
+        "customers.columns" => Some(&CUSTOMER_COLUMNS),
+        _ => None,
     }
 }
 

@@ -47,6 +47,9 @@ pub const COLUMNS: [&str; 15] = [
     "store",
 ];
 
+/// The columns of a table of customers that are no attributes, in `[customers.columns]`.
+pub const CUSTOMER_COLUMNS: [&str; 2] = ["customer_id", "valid_from"];
+
 /// The whole configuration. `default.toml` says what each key means, its unit and its domain.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +57,7 @@ pub const COLUMNS: [&str; 15] = [
 pub struct Config {
     pub run: RunConfig,
     pub data: DataConfig,
+    pub customers: CustomersConfig,
     pub snapshots: SnapshotsConfig,
     pub validate: ValidateConfig,
     pub clean: CleanConfig,
@@ -105,6 +109,22 @@ pub struct DataConfig {
     /// Codes that start so are no product either.
     pub non_product_prefixes: Vec<String>,
     /// Canonical column ([`COLUMNS`]) to the source's name for it; the rest is found by name.
+    pub columns: BTreeMap<String, String>,
+}
+
+/// The table of customers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomersConfig {
+    /// The file; empty = none.
+    pub file: String,
+    /// Attributes that never change.
+    pub never_changes: Vec<String>,
+    /// Columns that are not to be used.
+    pub ignore: Vec<String>,
+    /// Attributes that are words even where they look like numbers.
+    pub text: Vec<String>,
+    /// Column ([`CUSTOMER_COLUMNS`]) to the file's name for it; the rest is found by name.
     pub columns: BTreeMap<String, String>,
 }
 
@@ -448,6 +468,10 @@ impl Config {
         if let Some(run) = value.get_mut("run").and_then(Value::as_object_mut) {
             run.shift_remove("threads");
             run.shift_remove("memory_mib");
+        }
+        // Where the file lies is of one machine; what it holds is among the inputs.
+        if let Some(name) = Path::new(&self.customers.file).file_name() {
+            value["customers"]["file"] = Value::String(name.to_string_lossy().into_owned());
         }
         value
     }

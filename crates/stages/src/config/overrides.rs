@@ -24,6 +24,8 @@ pub struct Overrides {
     pub value_days: Option<i64>,
     /// `--date-order`
     pub date_order: Option<String>,
+    /// `--customers`
+    pub customers: Option<String>,
     /// `--strict`
     pub strict: bool,
     /// `--contract`
@@ -40,7 +42,7 @@ impl Overrides {
         let mut value = config.to_value();
         let mut places = Places::none();
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 11] = [
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 12] = [
             ("--as-of", "snapshots", "as_of", text(&self.as_of)),
             // NaN has no JSON; null is refused by the rule, as it should be.
             ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
@@ -49,6 +51,7 @@ impl Overrides {
             ("--churn-days", "churn", "horizon_days", self.churn_days.map(|days| json!(days))),
             ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
             ("--date-order", "data", "date_order", text(&self.date_order)),
+            ("--customers", "customers", "file", text(&self.customers)),
             ("--strict", "validate", "strict", self.strict.then(|| json!(true))),
             ("--contract", "validate", "contract", text(&self.contract)),
             ("--seed", "run", "seed", self.seed.map(|seed| json!(seed))),

@@ -101,6 +101,18 @@ fn an_unknown_key_names_its_line_and_the_nearest() {
 }
 
 #[test]
+fn the_table_of_customers_has_its_own_columns_and_leaves_no_path() {
+    assert_eq!(refusal("[customers.columns]\nvalid_form = \"x\"").2, "did you mean `customers.columns.valid_from`?");
+    assert_eq!(refusal("[customers]\nnever_change = [\"x\"]").2, "did you mean `customers.never_changes`?");
+    assert!(refusal("[customers]\nignore = [\"\"]").2.contains("a list of texts"));
+    let overrides = Overrides { customers: Some("some/where/c.csv".to_owned()), ..Overrides::default() };
+    let config = Config::default().with(&overrides).unwrap();
+    assert_eq!(config.customers.file, "some/where/c.csv");
+    assert_eq!(config.to_manifest()["customers"]["file"], "c.csv");
+    assert_eq!(Config::from_manifest(&config.to_manifest()).unwrap().customers.file, "c.csv");
+}
+
+#[test]
 fn a_wrong_value_says_what_is_accepted() {
     for (text, found, accepts) in [
         ("[churn]\nhorizon_days = 0", "`churn.horizon_days` cannot be 0", "a whole number from 1 to 730"),

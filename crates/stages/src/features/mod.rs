@@ -3,6 +3,7 @@
 //! All snapshots come from one query over order events; a feature sees only what was known strictly before its
 //! snapshot. Labels exist for closed windows only.
 
+mod attributes;
 mod describe;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use crate::time::Instant;
 use crate::timeline::Windows;
 
 pub use describe::{Absent, Change, Described, Description, Spread, describe};
+
+pub use attributes::Matched;
 
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
@@ -37,6 +40,9 @@ pub struct Facts {
     pub absent: Vec<String>,
     /// Horizons with labels, days.
     pub horizons: Vec<i64>,
+    /// How far the table of customers and the buyers are the same, where there is such a table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customers: Option<Matched>,
 }
 
 /// Computes features and labels; the sentence says what came of it.
@@ -63,7 +69,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.register("snapshots", &list)?;
     let folder = run.write(artifact::FEATURES)?;
     let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
-    let rows = engine.write_partitioned(&supported_sql(engine, &season)?, &[season], &folder)?;
+    let sql = supported_sql(engine, &season)?;
+    let attributes = attributes::read(engine, run, timeline.as_of, snapshots[0])?;
+    let sql = attributes.as_ref().map_or_else(|| sql.clone(), |attributes| attributes.joined_to(&sql));
+    let rows = engine.write_partitioned(&sql, &[season], &folder)?;
     engine.register("features", &folder)?;
 
     let mut horizons = HORIZONS.to_vec();
@@ -109,18 +118,25 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
 
     let (features, absent) = supported(engine)?;
-    let facts = Facts { rows, label_rows, features, absent, horizons, snapshots };
+    let customers = attributes.as_ref().map(|attributes| attributes.matched.clone());
+    let facts = Facts { rows, label_rows, features, absent, horizons, customers, snapshots };
     let mut warnings = Vec::new();
-    if !facts.absent.is_empty() {
-        warnings.push(format!("absent, because the source has no column for them: {}", facts.absent.join(", ")));
+    let unsupported: Vec<&str> =
+        facts.absent.iter().map(String::as_str).filter(|name| !name.starts_with(attributes::PREFIX)).collect();
+    if !unsupported.is_empty() {
+        warnings.push(format!("absent, because the source has no column for them: {}", unsupported.join(", ")));
     }
-    let sentence = format!(
+    let mut sentence = format!(
         "{} features at {} monthly snapshots, {} rows; {} labels of closed windows",
         facts.features.len(),
         facts.snapshots.len(),
         facts.rows,
         facts.label_rows
     );
+    if let Some(attributes) = attributes {
+        warnings.extend(attributes.warnings(&facts.features));
+        sentence.push_str(&format!("; {}", attributes.sentence()));
+    }
     run.record(Stage::Features, &facts, warnings)?;
     Ok(sentence)
 }
@@ -165,7 +181,7 @@ fn supported(engine: &Engine) -> Result<(Vec<String>, Vec<String>)> {
         .into_iter()
         .filter(|name| name != "as_of" && name != "customer_id")
         .collect();
-    let counts: Vec<String> = names.iter().map(|name| format!("count({name}) as {name}")).collect();
+    let counts: Vec<String> = names.iter().map(|name| format!("count(\"{name}\") as \"{name}\"")).collect();
     let counted = engine.select(&format!("select {} from features", counts.join(", ")), &[])?;
     let mut split = (Vec::new(), Vec::new());
     for name in names {

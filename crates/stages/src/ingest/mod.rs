@@ -4,11 +4,13 @@
 //! Each file becomes a part of the table of its own, named by a hash of its content, its name and the way it was read.
 //! A part that the last run left and that is whole is taken over, so that a further run reads only what is new.
 
+mod customers;
 mod files;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use tenure_tables::engine::Engine;
 use tenure_tables::read::{self, DateOrder, ReadOptions, Reject};
 use tenure_tables::store::{self, BackgroundWriter, Column};
 
@@ -18,6 +20,7 @@ use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use files::SourceFile;
 
+pub use customers::{Attribute, Customers};
 pub use tenure_tables::read::{Understood, UnderstoodTable};
 
 /// What ingestion found.
@@ -33,6 +36,9 @@ pub struct Facts {
     pub sources: Vec<Source>,
     /// Whether the sources hold no money at all.
     pub counts_only: bool,
+    /// The table of customers, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customers: Option<Customers>,
 }
 
 /// A file, or a sheet of it.
@@ -63,7 +69,7 @@ struct FileRecord {
 /// # Errors
 /// [`Error::Input`] without a file, or with one given twice; what the readers refuse, with file, row, column and cure;
 /// file errors.
-pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFolder) -> Result<String> {
     let options = options(config);
     let files = files::find(inputs)?;
     let (mut inputs, mut records) = (Vec::<FileFact>::new(), Vec::new());
@@ -92,12 +98,14 @@ pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<S
     let sources: Vec<Source> = records.iter().flat_map(|record| record.sources.clone()).collect();
     let sum = |count: fn(&Source) -> u64| sources.iter().map(count).sum::<u64>();
     let (rows_in, rows_out) = (sum(|s| s.rows_in), sum(|s| s.rows_out));
+    let customers = customers::read(config, &options, engine, run)?;
     let facts = Facts {
         rows_in,
         rows_out,
         rejected: rows_in - rows_out,
         counts_only: records.iter().all(|record| record.counts_only),
         sources,
+        customers: customers.as_ref().map(|read| read.facts.clone()),
     };
     let mut warnings: Vec<String> = records.into_iter().flat_map(|record| record.warnings).collect();
     if facts.rejected > 0 {
@@ -105,6 +113,10 @@ pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<S
     }
     if facts.counts_only {
         warnings.push("the source holds no money: only counts are modelled".to_owned());
+    }
+    if let Some(read) = customers {
+        inputs.push(read.input);
+        warnings.extend(read.warnings);
     }
     run.set_inputs(inputs);
     let mut sentence = format!(
@@ -117,18 +129,26 @@ pub fn run(config: &Config, inputs: &[PathBuf], run: &mut RunFolder) -> Result<S
     if unchanged > 0 {
         sentence.push_str(&format!("; {unchanged} of {} files unchanged and not read again", files.len()));
     }
+    if let Some(customers) = &facts.customers {
+        sentence.push_str(&format!("; {}", customers.sentence()));
+    }
     run.record(Stage::Ingest, &facts, warnings)?;
     Ok(sentence)
 }
 
-/// Says how each file would be read, without reading it into a run.
+/// Says how each file would be read, the table of customers last, without reading it into a run.
 ///
 /// # Errors
 /// As [`run`], for the first file that cannot be read.
 pub fn preview(config: &Config, inputs: &[PathBuf]) -> Result<Vec<Understood>> {
     let options = options(config);
     let files = files::find(inputs)?;
-    files.into_iter().map(|file| Ok(read::understand(&file.path, &named(&options, &file))?)).collect()
+    let mut understood: Vec<Understood> = files
+        .into_iter()
+        .map(|file| Ok(read::understand(&file.path, &named(&options, &file))?))
+        .collect::<Result<_>>()?;
+    understood.extend(customers::preview(config, &options)?);
+    Ok(understood)
 }
 
 fn named(options: &ReadOptions, file: &SourceFile) -> ReadOptions {

@@ -131,7 +131,7 @@ impl<'a> Job<'a> {
             .map_err(|e| Error::Io { path: self.folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
         let Self { inputs, engine, folder, .. } = self;
         pool.install(|| match stage {
-            Stage::Ingest => ingest::run(config, inputs, folder),
+            Stage::Ingest => ingest::run(config, engine, inputs, folder),
             Stage::Validate => validate::run(config, engine, folder),
             Stage::Clean => clean::run(config, engine, folder),
             Stage::Features => features::run(config, engine, folder),
@@ -158,7 +158,7 @@ impl<'a> Job<'a> {
 /// The settings that a stage sees: all others have their defaults there, so that it cannot depend on them.
 fn sections(stage: Stage) -> &'static [&'static str] {
     match stage {
-        Stage::Ingest => &["data"],
+        Stage::Ingest => &["data", "customers"],
         Stage::Validate => &["data", "validate", "snapshots.as_of"],
         Stage::Clean => &["run.seed", "data", "clean", "snapshots.as_of", "validate.freshness_days"],
         Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
@@ -169,6 +169,7 @@ fn sections(stage: Stage) -> &'static [&'static str] {
         Stage::Audit => &[
             "run.seed",
             "data",
+            "customers",
             "snapshots",
             "validate",
             "clean",

@@ -7,6 +7,7 @@ mod audit;
 mod balance;
 mod boundaries;
 mod brute;
+mod customers;
 mod determinism;
 mod leakage;
 mod real;

@@ -20,10 +20,11 @@ use datafusion::parquet::arrow::arrow_reader::{
 use datafusion::parquet::basic::Type as Physical;
 use datafusion::parquet::errors::ParquetError;
 
-use super::columns::{self, CANONICAL, COLUMNS, Kind};
+use super::columns::{self, Kind, Mapping};
 use super::date::DAY;
+use super::form::Form;
 use super::records::FIELD_BYTES;
-use super::rows::{Cell, Reason, Row, Table, Visit};
+use super::rows::{Cell, Cells, Reason, Row, Table, Visit};
 use super::{ReadOptions, Walk};
 use crate::error::{Error, Result};
 
@@ -41,7 +42,7 @@ pub(crate) struct Columnar {
 
 impl Columnar {
     /// Opens a file, maps its columns and checks their types.
-    pub(crate) fn open(path: &Path, file: &str, options: &ReadOptions) -> Result<Self> {
+    pub(crate) fn open(path: &Path, file: &str, options: &ReadOptions, form: Form<'_>) -> Result<Self> {
         let opened = File::open(path).map_err(Error::io(path))?;
         let plain = ArrowReaderMetadata::load(&opened, ArrowReaderOptions::new()).map_err(|e| damaged(file, &e))?;
         let schema = readable(&plain);
@@ -51,9 +52,9 @@ impl Columnar {
         )
         .map_err(|e| damaged(file, &e))?;
         let headers: Vec<String> = metadata.schema().fields().iter().map(|f| f.name().clone()).collect();
-        let mapping = columns::map(file, &headers, &options.columns)?;
+        let mapping = form.map(file, &headers, &options.columns)?;
         for (canonical, header) in mapping.pairs() {
-            check_type(file, canonical, metadata.schema().field(header))?;
+            check_type(file, &mapping, canonical, metadata.schema().field(header))?;
         }
         let mut opened = Self {
             path: path.to_path_buf(),
@@ -124,6 +125,7 @@ impl Walk for Columnar {
     }
 
     fn walk(&mut self, _: usize, visit: &mut Visit<'_>) -> Result<Vec<String>> {
+        let slots = self.table.mapping.slots();
         let mut pairs: Vec<(usize, usize)> = self.table.mapping.pairs().collect();
         let reader = self.reader(pairs.iter().map(|(_, header)| *header).collect(), None)?;
         // A projection keeps the file's order.
@@ -139,12 +141,12 @@ impl Walk for Columnar {
                 let array = batch.column(column);
                 values.push((
                     *canonical,
-                    Values::new(array, CANONICAL[*canonical].kind).map_err(|e| self.broken(done, &e))?,
+                    Values::new(array, columns::kind(*canonical)).map_err(|e| self.broken(done, &e))?,
                 ));
             }
             for at in 0..batch.num_rows() {
                 let line = i64::try_from(done).unwrap_or(i64::MAX - 1) + 1;
-                let mut row = Row { line, cells: [Cell::Empty; COLUMNS], fault: None, raw: None };
+                let mut row = Row { line, cells: Cells::empty(slots), fault: None, raw: None };
                 for (canonical, values) in &values {
                     row.cells[*canonical] = values.cell(at);
                 }
@@ -193,7 +195,7 @@ fn readable(metadata: &ArrowReaderMetadata) -> Schema {
     Schema::new_with_metadata(fields, metadata.schema().metadata().clone())
 }
 
-fn check_type(file: &str, canonical: usize, field: &Field) -> Result<()> {
+fn check_type(file: &str, mapping: &Mapping, canonical: usize, field: &Field) -> Result<()> {
     let kind = match field.data_type() {
         DataType::Dictionary(_, values) => values.as_ref(),
         other => other,
@@ -201,12 +203,24 @@ fn check_type(file: &str, canonical: usize, field: &Field) -> Result<()> {
     let text = matches!(kind, DataType::Utf8View | DataType::BinaryView | DataType::Utf8 | DataType::LargeUtf8);
     let number = kind.is_numeric();
     let instant = matches!(kind, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64);
-    let column = &CANONICAL[canonical];
-    let (fits, needs) = match column.kind {
+    let (name, section) = (mapping.name(canonical), mapping.section());
+    let (fits, needs) = match columns::kind(canonical) {
         Kind::Id => (text || number, "text or integers"),
         Kind::Text => (text || number || *kind == DataType::Boolean, "text"),
         Kind::Number => (text || number, "numbers, or numbers as text"),
         Kind::Instant => (text || instant || kind.is_integer(), "timestamps, dates, or dates as text"),
+        Kind::Attribute if !(text || number || instant || *kind == DataType::Boolean || *kind == DataType::Null) => {
+            return Err(Error::Read {
+                file: file.to_owned(),
+                place: Some(format!("column '{}'", field.name())),
+                problem: format!(
+                    "an attribute is a number, a text or true or false, but this is {}",
+                    field.data_type()
+                ),
+                cure: format!("leave it out with [customers] ignore = [\"{}\"]", field.name()),
+            });
+        }
+        Kind::Attribute => (true, ""),
     };
     if fits || *kind == DataType::Null {
         return Ok(());
@@ -214,10 +228,9 @@ fn check_type(file: &str, canonical: usize, field: &Field) -> Result<()> {
     Err(Error::Read {
         file: file.to_owned(),
         place: Some(format!("column '{}'", field.name())),
-        problem: format!("{} needs {needs}, but the column holds {}", column.name, field.data_type()),
+        problem: format!("{name} needs {needs}, but the column holds {}", field.data_type()),
         cure: format!(
-            "name the right column in tenure.toml: [data.columns] {} = \"...\", or convert it in the export",
-            column.name
+            "name the right column in tenure.toml: [{section}] {name} = \"...\", or convert it in the export"
         ),
     })
 }
@@ -304,7 +317,7 @@ fn text(value: &str) -> Cell<'_> {
 
 /// Decimals: the nearest double for a number; for an id the digits, without a fraction of zeros.
 fn decimals(values: &datafusion::arrow::array::StringArray, kind: Kind) -> Values {
-    if kind == Kind::Number {
+    if matches!(kind, Kind::Number | Kind::Attribute) {
         return Values::Float(values.iter().map(|value| value.and_then(|v| v.parse().ok())).collect());
     }
     Values::Text(

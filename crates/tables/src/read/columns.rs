@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Number,
     /// An instant.
     Instant,
+    /// A number or a text, told value by value: an attribute of a customer.
+    Attribute,
 }
 
 /// A canonical column and the folded names it goes by.
@@ -37,6 +39,10 @@ pub(crate) const UNIT_PRICE: usize = 5;
 pub(crate) const AMOUNT: usize = 6;
 pub(crate) const ORDERED_AT: usize = 7;
 pub(crate) const DISCOUNT: usize = 11;
+/// In a table of customers; behind the columns of transactions, so that no index means two things.
+pub(crate) const VALID_FROM: usize = COLUMNS;
+/// The first attribute of a table of customers.
+pub(crate) const FIRST_ATTRIBUTE: usize = COLUMNS + 1;
 
 /// The canonical columns in the order of the table.
 pub(crate) const CANONICAL: [Canonical; COLUMNS] = [
@@ -170,13 +176,29 @@ pub(crate) const CANONICAL: [Canonical; COLUMNS] = [
     Canonical { name: "store", kind: Kind::Text, names: &["store", "storeid", "shop", "shopid", "branch"] },
 ];
 
+/// From when on the values of a row of customers hold.
+pub(crate) static VALID_FROM_COLUMN: Canonical = Canonical {
+    name: "valid_from",
+    kind: Kind::Instant,
+    names: &["validfrom", "validsince", "effectivefrom", "effectivedate", "effectiveat", "changedat", "updatedat"],
+};
+
+/// How a column of any table is read.
+pub(crate) fn kind(at: usize) -> Kind {
+    match CANONICAL.get(at) {
+        Some(column) => column.kind,
+        None if at == VALID_FROM => VALID_FROM_COLUMN.kind,
+        None => Kind::Attribute,
+    }
+}
+
 static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     let mut fields: Vec<Field> = CANONICAL
         .iter()
         .enumerate()
         .map(|(index, column)| {
             let kind = match column.kind {
-                Kind::Id | Kind::Text => DataType::Utf8,
+                Kind::Id | Kind::Text | Kind::Attribute => DataType::Utf8,
                 Kind::Number => DataType::Float64,
                 Kind::Instant => DataType::Timestamp(TimeUnit::Microsecond, None),
             };
@@ -229,21 +251,41 @@ pub fn sums(batch: &RecordBatch) -> BTreeMap<String, Sums> {
     found
 }
 
-/// Which header serves which canonical column.
+/// Which header serves which column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Mapping {
-    /// Header index per canonical column.
-    pub(crate) header: [Option<usize>; COLUMNS],
+    /// Header index per column: the canonical ones, and in a table of customers `valid_from` and the attributes.
+    pub(crate) header: Vec<Option<usize>>,
+    /// The names of the attributes.
+    pub(crate) attributes: Vec<String>,
 }
 
 impl Mapping {
+    /// How many columns a row can have.
+    pub(crate) fn slots(&self) -> usize {
+        self.header.len()
+    }
+
+    pub(crate) fn name(&self, at: usize) -> &str {
+        match CANONICAL.get(at) {
+            Some(column) => column.name,
+            None if at == VALID_FROM => VALID_FROM_COLUMN.name,
+            None => self.attributes.get(at - FIRST_ATTRIBUTE).map_or("", String::as_str),
+        }
+    }
+
+    /// Where the setting stands that names its columns.
+    pub(crate) fn section(&self) -> &'static str {
+        if self.slots() > COLUMNS { CUSTOMER_COLUMNS } else { TRANSACTION_COLUMNS }
+    }
+
     /// Mapped columns as (canonical index, header index), in the order of the table.
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.header.iter().enumerate().filter_map(|(canonical, header)| header.map(|h| (canonical, h)))
     }
 
     pub(crate) fn has(&self, canonical: usize) -> bool {
-        self.header[canonical].is_some()
+        self.header.get(canonical).is_some_and(Option::is_some)
     }
 
     /// Customer and date alone: nothing to value an order with.
@@ -252,16 +294,23 @@ impl Mapping {
     }
 }
 
+const TRANSACTION_COLUMNS: &str = "data.columns";
+const CUSTOMER_COLUMNS: &str = "customers.columns";
+
 /// A header as it is compared: lower case, letters and digits only.
 pub(crate) fn fold(header: &str) -> String {
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// How many canonical columns a row of headers would serve: what tells a header row from a title or from data.
-pub(crate) fn recognised(headers: &[String], wanted: &BTreeMap<String, String>) -> usize {
+/// How many of the columns a row of headers would serve: what tells a header row from a title or from data.
+pub(crate) fn recognised<'c>(
+    columns: impl IntoIterator<Item = &'c Canonical>,
+    headers: &[String],
+    wanted: &BTreeMap<String, String>,
+) -> usize {
     let folded: Vec<String> = headers.iter().map(|h| fold(h)).collect();
-    CANONICAL
-        .iter()
+    columns
+        .into_iter()
         .filter(|column| match wanted.get(column.name) {
             Some(header) => !header.is_empty() && folded.contains(&fold(header)),
             None => folded.iter().any(|h| column.names.contains(&h.as_str())),
@@ -275,59 +324,12 @@ pub(crate) fn recognised(headers: &[String], wanted: &BTreeMap<String, String>) 
 /// Errors name the file, the headers found, the nearest candidates and the setting that settles it.
 pub(crate) fn map(file: &str, headers: &[String], wanted: &BTreeMap<String, String>) -> Result<Mapping> {
     let refuse = |problem: String, cure: String| Error::Read { file: file.to_owned(), place: None, problem, cure };
-    let folded: Vec<String> = headers.iter().map(|h| fold(h)).collect();
-    duplicates(headers).map_or(Ok(()), |(header, first, second)| {
-        Err(refuse(
-            format!("the header '{header}' stands twice, in columns {first} and {second}"),
-            "rename one of the two columns: which one is meant cannot be told".to_owned(),
-        ))
-    })?;
-    let mut mapping = Mapping::default();
-    let mut taken = vec![false; headers.len()];
-    for (canonical, header) in wanted {
-        let Some(index) = CANONICAL.iter().position(|column| column.name == canonical) else {
-            let names: Vec<&str> = CANONICAL.iter().map(|column| column.name).collect();
-            return Err(refuse(
-                format!("[data.columns] names '{canonical}', which is not a column of tenure"),
-                format!("use one of {}", names.join(", ")),
-            ));
-        };
-        if header.is_empty() {
-            continue;
-        }
-        let found = headers
-            .iter()
-            .position(|h| h == header)
-            .or_else(|| folded.iter().position(|h| *h == fold(header) && !h.is_empty()));
-        let Some(found) = found else {
-            return Err(refuse(
-                format!("[data.columns] {canonical} = \"{header}\", but the headers are {}", listed(headers)),
-                format!("name one of the headers found{}", hint(&nearest(headers, &[&fold(header)]))),
-            ));
-        };
-        mapping.header[index] = Some(found);
-        taken[found] = true;
-    }
-    for (index, column) in CANONICAL.iter().enumerate() {
-        if wanted.contains_key(column.name) {
-            continue;
-        }
-        let mut found = folded
-            .iter()
-            .enumerate()
-            .filter(|(at, header)| !taken[*at] && column.names.contains(&header.as_str()))
-            .map(|(at, _)| at);
-        mapping.header[index] = found.next();
-        if let (Some(first), Some(second)) = (mapping.header[index], found.next()) {
-            return Err(refuse(
-                format!("two headers could be {}: '{}' and '{}'", column.name, headers[first], headers[second]),
-                setting(column.name, &headers[first]),
-            ));
-        }
-    }
+    let columns: Vec<(usize, &Canonical)> = CANONICAL.iter().enumerate().collect();
+    let mapping =
+        find(file, headers, wanted, &columns, Mapping { header: vec![None; COLUMNS], attributes: Vec::new() })?;
     for index in [CUSTOMER_ID, ORDERED_AT] {
-        if mapping.header[index].is_none() {
-            return Err(missing(file, headers, &CANONICAL[index]));
+        if !mapping.has(index) {
+            return Err(missing(file, headers, &CANONICAL[index], mapping.section()));
         }
     }
     if mapping.has(UNIT_PRICE) && !mapping.has(QUANTITY) && !mapping.has(AMOUNT) {
@@ -336,29 +338,107 @@ pub(crate) fn map(file: &str, headers: &[String], wanted: &BTreeMap<String, Stri
             format!("there is a price ('{header}') but no quantity, so what an order is worth cannot be told"),
             format!(
                 "if '{header}' is what was paid, {}; else name the quantity the same way",
-                setting("amount", header)
+                setting(mapping.section(), "amount", header)
             ),
         ));
     }
     Ok(mapping)
 }
 
-fn setting(canonical: &str, header: &str) -> String {
-    format!("say which in tenure.toml: [data.columns] {canonical} = \"{header}\"")
+/// Finds the columns of a table of customers that are no attributes: the customer, and from when on a row holds.
+pub(crate) fn map_customers(file: &str, headers: &[String], wanted: &BTreeMap<String, String>) -> Result<Mapping> {
+    let columns = [(CUSTOMER_ID, &CANONICAL[CUSTOMER_ID]), (VALID_FROM, &VALID_FROM_COLUMN)];
+    let empty = Mapping { header: vec![None; FIRST_ATTRIBUTE], attributes: Vec::new() };
+    let mapping = find(file, headers, wanted, &columns, empty)?;
+    if !mapping.has(CUSTOMER_ID) {
+        return Err(missing(file, headers, &CANONICAL[CUSTOMER_ID], mapping.section()));
+    }
+    Ok(mapping)
 }
 
-fn missing(file: &str, headers: &[String], column: &Canonical) -> Error {
+/// Fills a mapping by the names that the user gives, then by those that the columns go by.
+fn find(
+    file: &str,
+    headers: &[String],
+    wanted: &BTreeMap<String, String>,
+    columns: &[(usize, &Canonical)],
+    mut mapping: Mapping,
+) -> Result<Mapping> {
+    let refuse = |problem: String, cure: String| Error::Read { file: file.to_owned(), place: None, problem, cure };
+    let section = mapping.section();
+    let folded: Vec<String> = headers.iter().map(|h| fold(h)).collect();
+    duplicates(headers).map_or(Ok(()), |(header, first, second)| {
+        Err(refuse(
+            format!("the header '{header}' stands twice, in columns {first} and {second}"),
+            "rename one of the two columns: which one is meant cannot be told".to_owned(),
+        ))
+    })?;
+    let mut taken = vec![false; headers.len()];
+    for (canonical, header) in wanted {
+        let Some((index, _)) = columns.iter().find(|(_, column)| column.name == canonical) else {
+            let names: Vec<&str> = columns.iter().map(|(_, column)| column.name).collect();
+            return Err(refuse(
+                format!("[{section}] names '{canonical}', which is not a column of tenure"),
+                format!("use one of {}", names.join(", ")),
+            ));
+        };
+        if header.is_empty() {
+            continue;
+        }
+        let Some(found) = position(headers, header) else {
+            return Err(refuse(
+                format!("[{section}] {canonical} = \"{header}\", but the headers are {}", listed(headers)),
+                format!("name one of the headers found{}", hint(&nearest(headers, &[&fold(header)]))),
+            ));
+        };
+        mapping.header[*index] = Some(found);
+        taken[found] = true;
+    }
+    for (index, column) in columns {
+        if wanted.contains_key(column.name) {
+            continue;
+        }
+        let mut found = folded
+            .iter()
+            .enumerate()
+            .filter(|(at, header)| !taken[*at] && column.names.contains(&header.as_str()))
+            .map(|(at, _)| at);
+        mapping.header[*index] = found.next();
+        if let (Some(first), Some(second)) = (mapping.header[*index], found.next()) {
+            return Err(refuse(
+                format!("two headers could be {}: '{}' and '{}'", column.name, headers[first], headers[second]),
+                setting(section, column.name, &headers[first]),
+            ));
+        }
+    }
+    Ok(mapping)
+}
+
+/// Where a header stands that the user names: as written, else with case, spaces and punctuation left out.
+pub(crate) fn position(headers: &[String], name: &str) -> Option<usize> {
+    let folded = fold(name);
+    headers
+        .iter()
+        .position(|h| h == name)
+        .or_else(|| headers.iter().position(|h| !folded.is_empty() && fold(h) == folded))
+}
+
+fn setting(section: &str, canonical: &str, header: &str) -> String {
+    format!("say which in tenure.toml: [{section}] {canonical} = \"{header}\"")
+}
+
+fn missing(file: &str, headers: &[String], column: &Canonical, section: &str) -> Error {
     let near = nearest(headers, column.names);
     let example = near.first().map_or("its header", |h| h.as_str());
     Error::Read {
         file: file.to_owned(),
         place: None,
         problem: format!("no column is {}; the headers found are {}{}", column.name, listed(headers), hint(&near)),
-        cure: setting(column.name, example),
+        cure: setting(section, column.name, example),
     }
 }
 
-fn hint(near: &[String]) -> String {
+pub(crate) fn hint(near: &[String]) -> String {
     if near.is_empty() {
         return String::new();
     }
@@ -389,7 +469,7 @@ fn duplicates(headers: &[String]) -> Option<(&str, usize, usize)> {
 }
 
 /// Up to three headers that resemble one of the names, best first.
-fn nearest(headers: &[String], names: &[&str]) -> Vec<String> {
+pub(crate) fn nearest(headers: &[String], names: &[&str]) -> Vec<String> {
     let mut scored: Vec<(usize, &String)> = headers
         .iter()
         .take(2_000)

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use encoding_rs::WINDOWS_1252;
 
 use super::bytes::{self, Origin, Text};
-use super::columns::{self, COLUMNS};
+use super::columns;
+use super::form::Form;
 use super::records::{FIELD_BYTES, Record, Records, Trouble};
-use super::rows::{Cell, Reason, Row, Table, Visit};
+use super::rows::{Cell, Cells, Reason, Row, Table, Visit};
 use super::{ReadOptions, Walk};
 use crate::error::{Error, Result};
 
@@ -36,7 +37,7 @@ pub(crate) struct Dialect {
 
 impl Delimited {
     /// Opens a file, finds its dialect and maps its headers.
-    pub(crate) fn open(path: &Path, file: &str, gzip: bool, options: &ReadOptions) -> Result<Self> {
+    pub(crate) fn open(path: &Path, file: &str, gzip: bool, options: &ReadOptions, form: Form<'_>) -> Result<Self> {
         let refuse = |place: Option<&str>, problem: &str, cure: &str| Error::Read {
             file: file.to_owned(),
             place: place.map(str::to_owned),
@@ -45,7 +46,7 @@ impl Delimited {
         };
         let (origin, head) = bytes::origin(path, file, gzip, options.encoding.as_deref())?;
         if head.is_empty() {
-            return Err(refuse(None, "the file is empty", "give a file with a header and one line per purchase"));
+            return Err(refuse(None, "the file is empty", &form.wanted()));
         }
         let mut opened = Self {
             path: path.to_path_buf(),
@@ -72,11 +73,11 @@ impl Delimited {
                     "use a delimiter such as , ; | or a tab",
                 ));
             }
-            None => sniff(&head, options),
+            None => sniff(&head, options, form),
         };
         let mut rows = opened.front(opened.delimiter, PREVIEW + 1)?;
         if rows.is_empty() {
-            return Err(refuse(None, "the file holds no text", "give a file with a header and one line per purchase"));
+            return Err(refuse(None, "the file holds no text", &form.wanted()));
         }
         let (line, headers) = rows.remove(0);
         opened.table.header_row = line;
@@ -92,7 +93,7 @@ impl Delimited {
                 "export the data as CSV, XLSX or Parquet",
             ));
         }
-        let mapped = columns::map(file, &opened.table.headers, &options.columns);
+        let mapped = form.map(file, &opened.table.headers, &options.columns);
         opened.table.mapping = match mapped {
             Err(Error::Read { file, place, problem, cure }) if opened.table.headers.len() == 1 => {
                 let cure = format!(
@@ -172,7 +173,7 @@ impl Delimited {
 }
 
 /// The delimiter under which the header is best understood, then under which most records have the header's width.
-fn sniff(head: &[u8], options: &ReadOptions) -> u8 {
+fn sniff(head: &[u8], options: &ReadOptions, form: Form<'_>) -> u8 {
     let mut best = ((0, 0, 0), b',');
     for delimiter in DELIMITERS {
         let mut records = Records::new(Box::new(Cursor::new(head.to_vec())), delimiter);
@@ -198,7 +199,7 @@ fn sniff(head: &[u8], options: &ReadOptions) -> u8 {
             }
         }
         if header.len() > 1 {
-            let score = (columns::recognised(&header, &options.columns), even, header.len());
+            let score = (form.recognised(&header, &options.columns), even, header.len());
             if score > best.0 {
                 best = (score, delimiter);
             }
@@ -233,7 +234,9 @@ impl Walk for Delimited {
         let mut text = self.origin.text;
         let width = self.table.headers.len();
         let pairs: Vec<(usize, usize)> = self.table.mapping.pairs().collect();
+        let slots = self.table.mapping.slots();
         let mut scratch = String::new();
+        let mut ends = Vec::with_capacity(pairs.len());
         let mut notes = Vec::new();
         let (mut cut, mut swallowed) = (None, None);
         loop {
@@ -247,7 +250,7 @@ impl Walk for Delimited {
             }
             let line = i64::try_from(record.line).unwrap_or(i64::MAX);
             cut = (!record.terminated).then_some(line);
-            let mut row = Row { line, cells: [Cell::Empty; COLUMNS], fault: None, raw: Some(record.bytes) };
+            let mut row = Row { line, cells: Cells::empty(slots), fault: None, raw: Some(record.bytes) };
             if record.spans.len() != width {
                 if record.is_empty() {
                     continue;
@@ -304,18 +307,19 @@ impl Walk for Delimited {
                 visit(&row)?
             } else {
                 scratch.clear();
-                let mut ends = [0; COLUMNS];
-                for (at, (_, header)) in pairs.iter().enumerate() {
+                ends.clear();
+                for (_, header) in &pairs {
                     let (bytes, escaped) = record.field(*header);
                     let field = match whole {
                         Some(whole) => Cow::Borrowed(record.text(whole, *header)),
                         None => WINDOWS_1252.decode_without_bom_handling(bytes).0,
                     };
                     scratch.push_str(&if escaped { Cow::Owned(field.replace("\"\"", "\"")) } else { field });
-                    ends[at] = scratch.len();
+                    ends.push(scratch.len());
                 }
                 let mut start = 0;
-                for ((canonical, _), end) in pairs.iter().zip(ends) {
+                for ((canonical, _), end) in pairs.iter().zip(&ends) {
+                    let end = *end;
                     if end > start {
                         row.cells[*canonical] = Cell::Text(&scratch[start..end]);
                     }

@@ -17,8 +17,10 @@ use serde::Serialize;
 mod bytes;
 mod columnar;
 mod columns;
+mod customers;
 mod date;
 mod delimited;
+mod form;
 mod number;
 mod records;
 mod rows;
@@ -30,12 +32,16 @@ mod zip;
 mod tests;
 
 pub use columns::{Sums, sums, transactions_schema};
+pub use customers::{
+    Attribute, CustomersOptions, CustomersRead, customer_rows_schema, read_customers, understand_customers,
+};
 pub use date::DateOrder;
 pub use number::DecimalMark;
 pub use rows::{Count, Reason, Reject};
 pub use survey::Reading;
 
 use columns::{AMOUNT, ORDERED_AT};
+use form::Form;
 use rows::{Assembler, Event, Row, Settled, Table, Visit};
 use survey::Survey;
 
@@ -202,7 +208,7 @@ trait Walk {
 /// # Errors
 /// [`Error::Read`] names the file, the place, the problem and the cure; [`Error::Io`] is the file system's.
 pub fn understand(path: &Path, options: &ReadOptions) -> Result<Understood> {
-    Ok(prepare(path, options)?.understood)
+    Ok(prepare(path, options, Form::Transactions)?.understood)
 }
 
 /// Reads a file: batches of about 64k rows of [`transactions_schema`] go to `sink`, refused rows to `rejects`, both on
@@ -250,7 +256,7 @@ struct Done {
 }
 
 fn run(path: &Path, options: &ReadOptions, emit: &mut dyn FnMut(Event) -> Result<()>) -> Result<Outcome> {
-    let Prepared { mut understood, mut walk, settled } = prepare(path, options)?;
+    let Prepared { mut understood, mut walk, settled } = prepare(path, options, Form::Transactions)?;
     let file = understood.file.clone();
     let tables: Vec<Table> = walk.tables().to_vec();
     let done = if walk.may_split() {
@@ -285,7 +291,7 @@ fn run_tables(
 ) -> Result<Vec<Done>> {
     let mut done = Vec::new();
     for (at, (table, settled)) in tables.iter().zip(settled).enumerate().skip(from) {
-        let mut assembler = Assembler::new(table, file, *settled);
+        let mut assembler = Assembler::new(table, file, settled.clone());
         let notes = guarded(file, || {
             walk.walk(at, &mut |row: &Row<'_>| {
                 assembler.push(row, emit)?;
@@ -355,13 +361,13 @@ fn guarded<T>(file: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn prepare(path: &Path, options: &ReadOptions) -> Result<Prepared> {
+fn prepare(path: &Path, options: &ReadOptions, form: Form<'_>) -> Result<Prepared> {
     let file_name = || path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let file = options.name.clone().unwrap_or_else(file_name);
-    guarded(&file, || prepare_file(path, &file, options))
+    guarded(&file, || prepare_file(path, &file, options, form))
 }
 
-fn prepare_file(path: &Path, file: &str, options: &ReadOptions) -> Result<Prepared> {
+fn prepare_file(path: &Path, file: &str, options: &ReadOptions, form: Form<'_>) -> Result<Prepared> {
     let mut understood = Understood {
         file: file.to_owned(),
         format: Format::Csv,
@@ -377,7 +383,7 @@ fn prepare_file(path: &Path, file: &str, options: &ReadOptions) -> Result<Prepar
     (understood.format, understood.gzip) = (format, gzip);
     let mut walk: Box<dyn Walk> = match format {
         Format::Csv => {
-            let opened = delimited::Delimited::open(path, file, gzip, options)?;
+            let opened = delimited::Delimited::open(path, file, gzip, options, form)?;
             let dialect = opened.dialect();
             understood.encoding = Some(dialect.encoding);
             understood.delimiter = Some(dialect.delimiter);
@@ -385,11 +391,11 @@ fn prepare_file(path: &Path, file: &str, options: &ReadOptions) -> Result<Prepar
             Box::new(opened)
         }
         Format::Xlsx => {
-            let (opened, skipped) = workbook::Workbook::open(path, file, options)?;
+            let (opened, skipped) = workbook::Workbook::open(path, file, options, form)?;
             understood.skipped_sheets = skipped;
             Box::new(opened)
         }
-        Format::Parquet => Box::new(columnar::Columnar::open(path, file, options)?),
+        Format::Parquet => Box::new(columnar::Columnar::open(path, file, options, form)?),
     };
     let tables: Vec<Table> = walk.tables().to_vec();
     let mut settled = Vec::new();
@@ -401,26 +407,26 @@ fn prepare_file(path: &Path, file: &str, options: &ReadOptions) -> Result<Prepar
         rows += survey.rows();
         settled.push(how);
         understood.notes.extend(notes);
-        understood.tables.push(describe(&table, readings));
+        understood.tables.push(describe(&table, readings, form));
     }
     if rows == 0 {
         return Err(Error::Read {
             file: file.to_owned(),
             place: None,
             problem: "there is a header but no row below it".to_owned(),
-            cure: "give a file with one line per purchase".to_owned(),
+            cure: form.wanted(),
         });
     }
     Ok(Prepared { understood, walk, settled })
 }
 
-fn describe(table: &Table, readings: Vec<Reading>) -> UnderstoodTable {
-    let columns: BTreeMap<String, String> = table
-        .mapping
+fn describe(table: &Table, readings: Vec<Reading>, form: Form<'_>) -> UnderstoodTable {
+    let mapping = &table.mapping;
+    let columns: BTreeMap<String, String> = mapping
         .pairs()
-        .map(|(canonical, header)| (columns::CANONICAL[canonical].name.to_owned(), table.headers[header].clone()))
+        .map(|(column, header)| (mapping.name(column).to_owned(), table.headers[header].clone()))
         .collect();
-    let used: Vec<usize> = table.mapping.pairs().map(|(_, header)| header).collect();
+    let used: Vec<usize> = mapping.pairs().map(|(_, header)| header).collect();
     let unused = table.headers.iter().enumerate().filter(|(at, h)| !used.contains(at) && !h.is_empty());
     UnderstoodTable {
         source: table.source.clone(),
@@ -428,14 +434,10 @@ fn describe(table: &Table, readings: Vec<Reading>) -> UnderstoodTable {
         header_row: table.header_row,
         headers: table.headers.clone(),
         unused: unused.map(|(_, header)| header.clone()).collect(),
-        absent: columns::CANONICAL
-            .iter()
-            .map(|column| column.name)
-            .filter(|name| !columns.contains_key(*name))
-            .collect(),
+        absent: form.columns().map(|column| column.name).filter(|name| !columns.contains_key(*name)).collect(),
         columns,
         readings,
-        counts_only: table.mapping.counts_only(),
+        counts_only: form.is_transactions() && mapping.counts_only(),
         first_rows: table.first_rows.clone(),
     }
 }

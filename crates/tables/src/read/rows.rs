@@ -1,7 +1,9 @@
 //! What every format has in common: a row of cells, one walk over a table's rows, and the canonical batches they
 //! become. A row is either kept whole or refused whole, with the first reason in the order of the table.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -129,10 +131,44 @@ impl Cell<'_> {
     }
 }
 
-/// A row: its mapped cells by canonical column, or the fault that keeps it from having any.
+/// The cells of a row by column: on the stack where they are as few as those of transactions.
+#[allow(clippy::large_enum_variant)] // the large one is the common one, and a row lives on the stack
+pub(crate) enum Cells<'a> {
+    Few([Cell<'a>; COLUMNS]),
+    Many(Vec<Cell<'a>>),
+}
+
+impl Cells<'_> {
+    /// A row of empty cells.
+    pub(crate) fn empty(slots: usize) -> Self {
+        if slots <= COLUMNS { Self::Few([Cell::Empty; COLUMNS]) } else { Self::Many(vec![Cell::Empty; slots]) }
+    }
+}
+
+impl<'a> Deref for Cells<'a> {
+    type Target = [Cell<'a>];
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Few(cells) => cells,
+            Self::Many(cells) => cells,
+        }
+    }
+}
+
+impl DerefMut for Cells<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        match self {
+            Self::Few(cells) => cells,
+            Self::Many(cells) => cells,
+        }
+    }
+}
+
+/// A row: its mapped cells by column, or the fault that keeps it from having any.
 pub(crate) struct Row<'a> {
     pub(crate) line: i64,
-    pub(crate) cells: [Cell<'a>; COLUMNS],
+    pub(crate) cells: Cells<'a>,
     pub(crate) fault: Option<Reason>,
     /// The record's bytes where the source is text.
     pub(crate) raw: Option<&'a [u8]>,
@@ -166,10 +202,10 @@ impl Table {
 }
 
 /// What the survey settled: how each column's texts are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Settled {
-    pub(crate) order: [Option<DateOrder>; COLUMNS],
-    pub(crate) mark: [Option<DecimalMark>; COLUMNS],
+    pub(crate) order: Vec<Option<DateOrder>>,
+    pub(crate) mark: Vec<Option<DecimalMark>>,
 }
 
 /// A value ready for its column.
@@ -202,7 +238,7 @@ fn read<'a>(
         return Err(Refusal::Row(reason));
     }
     match column.kind {
-        Kind::Id | Kind::Text => text(column.kind, cell).map_err(Refusal::Row),
+        Kind::Id | Kind::Text | Kind::Attribute => text(column.kind, cell).map_err(Refusal::Row),
         Kind::Number => match as_number(canonical, cell, settled.mark[canonical]) {
             Number::Is(value) => Ok(Value::Float(value)),
             Number::Missing => Ok(Value::Null),
@@ -338,6 +374,18 @@ fn text(kind: Kind, cell: Cell<'_>) -> std::result::Result<Value<'_>, Reason> {
     }
 }
 
+/// A cell as the text it stands for, none where it is empty; ids and attributes read the same in every table.
+pub(crate) fn as_text(kind: Kind, cell: Cell<'_>) -> std::result::Result<Option<Cow<'_, str>>, Reason> {
+    Ok(match text(kind, cell)? {
+        Value::Null => None,
+        Value::Text(text) => Some(Cow::Borrowed(text.trim())),
+        Value::Int(value) => Some(Cow::Owned(value.to_string())),
+        Value::Float(value) => Some(Cow::Owned(value.to_string())),
+        Value::Bool(value) => Some(Cow::Owned(value.to_string().to_uppercase())),
+        Value::At(at) => Some(Cow::Owned(Cell::Instant(at).show())),
+    })
+}
+
 enum Builder {
     Text(StringBuilder),
     Number(Float64Builder),
@@ -347,7 +395,9 @@ enum Builder {
 impl Builder {
     fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Id | Kind::Text => Self::Text(StringBuilder::with_capacity(BATCH_ROWS, BATCH_ROWS * 12)),
+            Kind::Id | Kind::Text | Kind::Attribute => {
+                Self::Text(StringBuilder::with_capacity(BATCH_ROWS, BATCH_ROWS * 12))
+            }
             Kind::Number => Self::Number(Float64Builder::with_capacity(BATCH_ROWS)),
             Kind::Instant => Self::Instant(TimestampMicrosecondBuilder::with_capacity(BATCH_ROWS)),
         }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::columns::{CANONICAL, COLUMNS, CUSTOMER_ID, DISCOUNT, Kind, QUANTITY, UNIT_PRICE};
+use super::columns::{self, CUSTOMER_ID, DISCOUNT, FIRST_ATTRIBUTE, Kind, QUANTITY, UNIT_PRICE, VALID_FROM};
 use super::date::{self, DateOrder, Instant};
 use super::number::{self, DecimalMark, Number};
 use super::rows::{Cell, Open, Row, Settled, Table, as_instant, as_number, unsettled};
@@ -18,7 +18,7 @@ const ORDERS: [DateOrder; 3] = [DateOrder::Dmy, DateOrder::Mdy, DateOrder::Ymd];
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reading {
     /// The canonical column.
-    pub column: &'static str,
+    pub column: String,
     /// `dmy`, `mdy`, `ymd`, `decimal point`, `decimal comma`, or `as written` where nothing needed deciding.
     pub reading: String,
     /// What decided it, with a row.
@@ -93,6 +93,10 @@ impl Numbers {
         }
     }
 
+    fn is_mixed(&self) -> bool {
+        self.proofs[0] > 0 && self.proofs[1] > 0
+    }
+
     fn is_tied(&self) -> bool {
         self.proofs[0] > 0 && self.proofs[0] == self.proofs[1]
     }
@@ -112,22 +116,22 @@ pub(crate) struct Survey<'t> {
     rows: u64,
     dates: Vec<(usize, Dates)>,
     numbers: Vec<(usize, Numbers)>,
-    seen: [Seen; COLUMNS],
+    seen: Vec<Seen>,
     null_words: Option<(i64, String)>,
     float_ids: Option<(i64, String)>,
 }
 
 impl<'t> Survey<'t> {
     pub(crate) fn new(table: &'t Table) -> Self {
-        let of = |kind: Kind| -> Vec<usize> {
-            table.mapping.pairs().map(|(at, _)| at).filter(|at| CANONICAL[*at].kind == kind).collect()
+        let of = |kinds: &[Kind]| -> Vec<usize> {
+            table.mapping.pairs().map(|(at, _)| at).filter(|at| kinds.contains(&columns::kind(*at))).collect()
         };
         Self {
             table,
             rows: 0,
-            dates: of(Kind::Instant).into_iter().map(|at| (at, Dates::default())).collect(),
-            numbers: of(Kind::Number).into_iter().map(|at| (at, Numbers::default())).collect(),
-            seen: std::array::from_fn(|_| Seen::default()),
+            dates: of(&[Kind::Instant]).into_iter().map(|at| (at, Dates::default())).collect(),
+            numbers: of(&[Kind::Number, Kind::Attribute]).into_iter().map(|at| (at, Numbers::default())).collect(),
+            seen: vec![Seen::default(); table.mapping.slots()],
             null_words: None,
             float_ids: None,
         }
@@ -159,7 +163,7 @@ impl<'t> Survey<'t> {
                 if let Cell::Text(text) = cell {
                     numbers.look(row.line, if *at == DISCOUNT { text.trim_end_matches(['%', ' ']) } else { text });
                 }
-                if sampling {
+                if sampling || *at >= FIRST_ATTRIBUTE {
                     let found = as_number(*at, cell, None);
                     let good = matches!(found, Number::Is(_) | Number::Either { .. } | Number::TooLarge);
                     note(&mut self.seen[*at], row.line, &cell, found == Number::Missing, good);
@@ -206,7 +210,8 @@ impl<'t> Survey<'t> {
         order: DateOrder,
         decimal_comma: Option<bool>,
     ) -> Result<(Settled, Vec<Reading>, Vec<String>)> {
-        let mut settled = Settled::default();
+        let slots = self.table.mapping.slots();
+        let mut settled = Settled { order: vec![None; slots], mark: vec![None; slots] };
         let mut readings = Vec::new();
         let mut notes = Vec::new();
         for (at, dates) in &self.dates {
@@ -239,8 +244,12 @@ impl<'t> Survey<'t> {
         wanted: DateOrder,
         notes: &mut Vec<String>,
     ) -> Result<(Option<DateOrder>, Reading)> {
-        let column = CANONICAL[at].name;
-        let reading = |reading: &str, evidence: String| Reading { column, reading: reading.to_owned(), evidence };
+        let column = self.table.mapping.name(at);
+        let reading = |reading: &str, evidence: String| Reading {
+            column: column.to_owned(),
+            reading: reading.to_owned(),
+            evidence,
+        };
         if wanted != DateOrder::Auto {
             return Ok((Some(wanted), reading(name(wanted), "as the setting date_order says".to_owned())));
         }
@@ -306,16 +315,20 @@ impl<'t> Survey<'t> {
         decimal_comma: Option<bool>,
         notes: &mut Vec<String>,
     ) -> Result<(Option<DecimalMark>, Reading)> {
-        let column = CANONICAL[at].name;
+        let column = self.table.mapping.name(at);
         let reading = |mark: DecimalMark, evidence: String| {
             let name = if mark == DecimalMark::Point { "decimal point" } else { "decimal comma" };
-            (Some(mark), Reading { column, reading: name.to_owned(), evidence })
+            (Some(mark), Reading { column: column.to_owned(), reading: name.to_owned(), evidence })
         };
         if let Some(comma) = decimal_comma {
             let mark = if comma { DecimalMark::Comma } else { DecimalMark::Point };
             return Ok(reading(mark, "as the setting decimal_comma says".to_owned()));
         }
-        if numbers.is_tied() {
+        let attribute = at >= FIRST_ATTRIBUTE;
+        if attribute && self.seen[at].good < self.seen[at].values {
+            return Ok((numbers.mark().filter(|_| !numbers.is_mixed()), words(column)));
+        }
+        if numbers.is_tied() || attribute && numbers.is_mixed() {
             let (Some((line, point)), Some((other, comma))) = (&numbers.proof[0], &numbers.proof[1]) else {
                 return Ok((None, as_written(column)));
             };
@@ -347,23 +360,24 @@ impl<'t> Survey<'t> {
 
     /// A column of which no value makes sense is the wrong column, not a column of bad rows.
     fn check_sense(&self, file: &str) -> Result<()> {
-        for at in [ORDERED_AT, QUANTITY, UNIT_PRICE, AMOUNT] {
-            let seen = &self.seen[at];
+        for at in [ORDERED_AT, QUANTITY, UNIT_PRICE, AMOUNT, VALID_FROM] {
+            let Some(seen) = self.seen.get(at) else { continue };
             let Some((line, text)) = &seen.first_bad else { continue };
             if seen.values > 0 && seen.good == 0 && self.table.mapping.has(at) {
-                let kind = if CANONICAL[at].kind == Kind::Instant { "a date of 1900-2200" } else { "a number" };
+                let kind = if columns::kind(at) == Kind::Instant { "a date of 1900-2200" } else { "a number" };
                 return Err(Error::Read {
                     file: file.to_owned(),
                     place: Some(self.table.place(*line, at)),
                     problem: format!(
                         "none of the first {} values of {} is {kind}; this one is '{}'",
                         seen.values,
-                        CANONICAL[at].name,
+                        self.table.mapping.name(at),
                         text.chars().take(80).collect::<String>()
                     ),
                     cure: format!(
-                        "name the right column in tenure.toml: [data.columns] {} = \"...\", or mend the values",
-                        CANONICAL[at].name
+                        "name the right column in tenure.toml: [{}] {} = \"...\", or mend the values",
+                        self.table.mapping.section(),
+                        self.table.mapping.name(at)
                     ),
                 });
             }
@@ -372,8 +386,14 @@ impl<'t> Survey<'t> {
     }
 }
 
-fn as_written(column: &'static str) -> Reading {
-    Reading { column, reading: "as written".to_owned(), evidence: "no value leaves the decimal mark open".to_owned() }
+fn as_written(column: &str) -> Reading {
+    let evidence = "no value leaves the decimal mark open".to_owned();
+    Reading { column: column.to_owned(), reading: "as written".to_owned(), evidence }
+}
+
+fn words(column: &str) -> Reading {
+    let evidence = "not every value is a number".to_owned();
+    Reading { column: column.to_owned(), reading: "text, as written".to_owned(), evidence }
 }
 
 fn note(seen: &mut Seen, line: i64, cell: &Cell<'_>, missing: bool, good: bool) {

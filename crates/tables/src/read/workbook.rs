@@ -7,8 +7,8 @@ use std::path::Path;
 
 use calamine::{DataRef, ExcelDateTime, Reader, SheetType, Xlsx, XlsxError};
 
-use super::columns::{self, COLUMNS};
-use super::rows::{Cell, Row, Table, Visit};
+use super::form::Form;
+use super::rows::{Cell, Cells, Row, Table, Visit};
 use super::{ReadOptions, SkippedSheet, Walk, date, zip};
 use crate::error::{Error, Result};
 
@@ -38,7 +38,12 @@ struct Found {
 
 impl Workbook {
     /// Checks the archive, opens the workbook and finds the sheets to read.
-    pub(crate) fn open(path: &Path, file: &str, options: &ReadOptions) -> Result<(Self, Vec<SkippedSheet>)> {
+    pub(crate) fn open(
+        path: &Path,
+        file: &str,
+        options: &ReadOptions,
+        form: Form<'_>,
+    ) -> Result<(Self, Vec<SkippedSheet>)> {
         let strings = zip::check(path, file)?;
         let opened = File::open(path).map_err(Error::io(path))?;
         let mut book: Book = Xlsx::new(BufReader::new(opened)).map_err(|e| broken(file, None, &e))?;
@@ -46,7 +51,7 @@ impl Workbook {
         let from_1904 = book.has_1904_epoch();
         let (mut tables, mut skipped, mut first_error) = (Vec::new(), Vec::new(), None);
         for name in names {
-            match table(&mut book, file, &name, options, from_1904) {
+            match table(&mut book, file, &name, options, form, from_1904) {
                 Ok(Some(table)) => tables.push(table),
                 Ok(None) => skipped.push(SkippedSheet { name, reason: "it is empty".to_owned() }),
                 Err(Error::Read { place: None, problem, cure, file }) if options.sheets.is_empty() => {
@@ -58,7 +63,10 @@ impl Workbook {
             }
         }
         // Beside sheets that hold money, one with only customers and dates is most likely a list of customers.
-        if options.sheets.is_empty() && tables.iter().any(|t: &Table| !t.mapping.counts_only()) {
+        if form.is_transactions()
+            && options.sheets.is_empty()
+            && tables.iter().any(|t: &Table| !t.mapping.counts_only())
+        {
             tables.retain(|table| {
                 let keep = !table.mapping.counts_only();
                 if !keep {
@@ -75,7 +83,7 @@ impl Workbook {
                 file: file.to_owned(),
                 place: None,
                 problem: "the workbook holds no sheet with any row".to_owned(),
-                cure: "give a workbook with a header and one row per purchase".to_owned(),
+                cure: form.wanted(),
             }));
         }
         Ok((Self { book, file: file.to_owned(), tables, strings }, skipped))
@@ -110,17 +118,24 @@ fn sheets(book: &Book, file: &str, wanted: &[String]) -> Result<Vec<String>> {
 }
 
 /// Finds a sheet's header among its first rows and maps it; none where the sheet is empty.
-fn table(book: &mut Book, file: &str, sheet: &str, options: &ReadOptions, from_1904: bool) -> Result<Option<Table>> {
+fn table(
+    book: &mut Book,
+    file: &str,
+    sheet: &str,
+    options: &ReadOptions,
+    form: Form<'_>,
+    from_1904: bool,
+) -> Result<Option<Table>> {
     let rows = front(book, file, sheet)?;
     let best = rows
         .iter()
         .take(HEADER_ROWS)
         .enumerate()
-        .map(|(at, row)| (columns::recognised(&row.cells, &options.columns), std::cmp::Reverse(at)))
+        .map(|(at, row)| (form.recognised(&row.cells, &options.columns), std::cmp::Reverse(at)))
         .max();
     let Some((_, std::cmp::Reverse(header))) = best else { return Ok(None) };
     let headers = rows[header].cells.iter().map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
-    let mapping = columns::map(file, &headers, &options.columns)?;
+    let mapping = form.map(file, &headers, &options.columns)?;
     let width = headers.len();
     let first_rows = rows[header + 1..].iter().take(PREVIEW).map(|row| {
         let mut cells = row.cells.clone();
@@ -221,7 +236,8 @@ impl Walk for Workbook {
         }
         let file = self.file.as_str();
         let mut cells = self.book.worksheet_cells_reader(sheet).map_err(|e| broken(file, Some(sheet), &e))?;
-        let mut values: [DataRef<'_>; COLUMNS] = Default::default();
+        let slots_of_a_row = table.mapping.slots();
+        let mut values: Vec<DataRef<'_>> = vec![DataRef::Empty; slots_of_a_row];
         let (mut current, mut filled) = (table.header_row, false);
         loop {
             let next = cells.next_cell().map_err(|e| {
@@ -232,12 +248,12 @@ impl Walk for Workbook {
             if number != current {
                 if filled {
                     let line = i64::try_from(current).unwrap_or(i64::MAX);
-                    let mut row = Row { line, cells: [Cell::Empty; COLUMNS], fault: None, raw: None };
+                    let mut row = Row { line, cells: Cells::empty(slots_of_a_row), fault: None, raw: None };
                     for (to, value) in row.cells.iter_mut().zip(&values) {
                         *to = cell(value, from_1904);
                     }
                     let go_on = visit(&row)?;
-                    values = Default::default();
+                    values.fill(DataRef::Empty);
                     filled = false;
                     if !go_on {
                         break;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp)]
 
 mod contracts;
+mod customers;
 mod identity;
 mod queries;
 mod shop;

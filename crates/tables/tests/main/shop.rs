@@ -79,8 +79,11 @@ pub(crate) struct Tables {
 }
 
 /// Every table that a query can ask for.
-pub(crate) const TABLES: [&str; 9] = [
+pub(crate) const TABLES: [&str; 12] = [
     "transactions",
+    "customer_rows",
+    "customers",
+    "attribute_kinds",
     "unparsed",
     "outlier_bounds",
     "cleaned",
@@ -113,6 +116,7 @@ impl Tables {
         tables.engine.write_partitioned(query::FEATURES.sql, &season, &tables.path("features")).unwrap();
         tables.register("features");
 
+        tables.know_customers(snapshots[0], question.as_of);
         let windows = &question.windows;
         let end = |(start, days): &(&str, i64)| us(start) + days * DAY_US;
         tables.put(
@@ -133,6 +137,57 @@ impl Tables {
             ],
         );
         tables
+    }
+
+    /// What the shop knows of its customers besides their orders; of one plan it says two things.
+    fn know_customers(&self, first: &str, as_of: &str) {
+        type Row = (&'static str, &'static str, Option<&'static str>, Option<f64>, &'static str);
+        let never: Option<&str> = None;
+        let rows: [Row; 18] = [
+            ("00123", "region", never, None, "UK"),
+            ("bob", "region", never, None, "DE"),
+            ("cat", "region", never, None, "UK"),
+            ("dan", "region", never, None, "DE"),
+            ("eve", "region", never, None, "UK"),
+            ("zoe", "region", never, None, "UK"),
+            ("00123", "visits", Some("2011-05-01"), Some(3.0), "3"),
+            ("00123", "visits", Some("2011-06-01"), Some(5.0), "5"),
+            ("00123", "visits", Some("2011-07-15"), Some(7.0), "7"),
+            ("00123", "visits", Some("2011-07-15"), Some(7.0), "7.0"),
+            ("bob", "visits", Some("2011-09-01"), Some(9.0), "9"),
+            ("cat", "visits", Some("2011-07-02"), None, "many"),
+            ("eve", "visits", Some("2011-05-02"), None, "n/a"),
+            ("cat", "vip", Some("2011-06-15"), Some(1.0), "yes"),
+            ("eve", "vip", Some("2011-07-20"), Some(0.0), "no"),
+            ("cat", "plan", Some("2011-01-01"), None, "silver"),
+            ("cat", "plan", Some("2011-01-01"), None, "gold"),
+            ("00123", "plan", Some("2011-07-31 23:59:59"), None, "gold"),
+        ];
+        let instants: Vec<Option<i64>> = rows.iter().map(|row| row.2.map(us)).collect();
+        let raw = self.dir.path().join("raw_customers.parquet");
+        store::write_columns(
+            &raw,
+            &[
+                ("customer_id", Column::Text(rows.iter().map(|row| row.0.to_owned()).collect())),
+                ("attribute", Column::Text(rows.iter().map(|row| row.1.to_owned()).collect())),
+                ("from_us", Column::OptI64(instants)),
+                ("number", Column::OptF64(rows.iter().map(|row| row.3).collect())),
+                ("text", Column::Text(rows.iter().map(|row| row.4.to_owned()).collect())),
+                ("line_no", Column::I64((2..).take(rows.len()).collect())),
+            ],
+        )
+        .unwrap();
+        self.engine.register("raw_customers", &raw).unwrap();
+        let sql = "select customer_id, attribute, arrow_cast(from_us, 'Timestamp(Microsecond, None)') as valid_from,
+                       number, text, line_no
+                   from raw_customers";
+        self.engine.write(sql, &[], &self.path("customer_rows")).unwrap();
+        self.register("customer_rows");
+        self.engine.write(query::CUSTOMERS.sql, &[], &self.path("customers")).unwrap();
+        self.register("customers");
+        let values = [("first_us", Value::I64(us(first))), ("as_of_us", Value::I64(us(as_of)))];
+        self.engine.write(query::ATTRIBUTE_KINDS.sql, &values, &self.path("attribute_kinds")).unwrap();
+        self.register("attribute_kinds");
     }
 
     /// Where a table lies.
@@ -269,6 +324,8 @@ pub(crate) fn parameters(sql: &str, as_of: &str) -> Vec<(&'static str, Value)> {
         ("price_bound", Value::F64(1e5)),
         ("amount_bound", Value::F64(1e6)),
         ("season_days", Value::I64(SEASON_DAYS)),
+        ("first_us", Value::I64(us("2011-06-01"))),
+        ("as_of_us", Value::I64(at)),
     ];
     all.into_iter().filter(|(name, _)| sql.contains(&format!("${name}"))).collect()
 }

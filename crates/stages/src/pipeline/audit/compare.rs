@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::frame::Frame;
 
+use super::remake::{ATTRIBUTES, LINES};
 use super::{Check, Remake, Result, query};
 use crate::artifact::{self, Run};
 use crate::config::Config;
@@ -23,7 +24,8 @@ pub(super) const HOW: [(&str, &str); 6] = [
     ("late", "nothing changes when lines of the past arrive in the future"),
 ];
 /// What holds the future's lines themselves, or their number: no statement about the past.
-const HOLDS_THE_FUTURE: [&str; 3] = [artifact::TRANSACTIONS, artifact::UNPARSED, artifact::QUARANTINE];
+const HOLDS_THE_FUTURE: [&str; 4] =
+    [artifact::TRANSACTIONS, artifact::UNPARSED, artifact::CUSTOMERS, artifact::QUARANTINE];
 
 /// Where and with what runs are made again.
 pub(super) struct Bench<'a> {
@@ -51,6 +53,9 @@ impl Bench<'_> {
         let engine = super::super::engine(self.ctx, self.config)?;
         let lines = self.run.path(artifact::TRANSACTIONS, Stage::Ingest)?;
         engine.register("transactions", &lines)?;
+        if self.run.place(artifact::CUSTOMERS).is_some() {
+            engine.register("customers", &self.run.path(artifact::CUSTOMERS, Stage::Ingest)?)?;
+        }
         let arrivals = engine.select("select count(recorded_at) as n from transactions", &[])?.one_i64("n")?;
         let Some(&last) = instants.last() else { return Ok(Vec::new()) };
         let truth = self.fitted(&engine, last, "unchanged")?;
@@ -96,19 +101,22 @@ impl Bench<'_> {
 
     fn make(&self, engine: &Engine, at: Instant, how: &str, as_of: Instant, last: Stage) -> Result<PathBuf> {
         let out = self.scratch.join(format!("{how} {at} {}", last.name()));
-        fs::create_dir_all(&out).map_err(Error::io(&out))?;
-        let lines = out.join("lines.parquet");
+        let sources = out.join("sources");
+        fs::create_dir_all(&sources).map_err(Error::io(&sources))?;
         let params = [
             ("at", Value::Instant(at.0)),
             ("how", Value::Text(how.to_owned())),
             ("cancellation_prefix", Value::Text(self.config.data.cancellation_prefix.clone())),
         ];
-        engine.write(query::ANOTHER_FUTURE.sql, &params, &lines)?;
+        engine.write(query::ANOTHER_FUTURE.sql, &params, &sources.join(LINES))?;
+        if self.run.place(artifact::CUSTOMERS).is_some() {
+            engine.write(query::ANOTHER_FUTURE_OF_CUSTOMERS.sql, &params[..2], &sources.join(ATTRIBUTES))?;
+        }
         let mut config = self.config.clone();
         config.snapshots.as_of = Some(as_of);
         config.report.figures = false;
         let ctx = Ctx { progress: &Silent, reuse: false, ..*self.ctx };
-        (self.remake)(&ctx, &config, self.run, &lines, last, &out)?;
+        (self.remake)(&ctx, &config, self.run, &sources, last, &out)?;
         Ok(out)
     }
 

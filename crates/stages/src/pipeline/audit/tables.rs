@@ -31,11 +31,53 @@ pub(super) fn check(
     engine.register("features", &run.path(artifact::FEATURES, Stage::Features)?)?;
     engine.register("labels", &run.path(artifact::LABELS, Stage::Features)?)?;
     Ok(vec![
+        attributes_say_from_when(engine, run)?,
         labels_are_closed(engine, timeline)?,
         windows_serve_once(run, timeline)?,
         customers_are_acquired(engine, snapshots)?,
         no_feature_is_the_label(engine, config, timeline, snapshots)?,
     ])
+}
+
+/// What the ingest's record says of the table of customers.
+#[derive(Deserialize)]
+struct IngestRecord {
+    customers: Option<CustomersRecord>,
+}
+
+#[derive(Deserialize)]
+struct CustomersRecord {
+    attributes: Vec<AttributeRecord>,
+}
+
+#[derive(Deserialize)]
+struct AttributeRecord {
+    name: String,
+    never_changes: bool,
+}
+
+/// Every value of an attribute has an instant from which it holds, or the attribute is declared never to change.
+fn attributes_say_from_when(engine: &Engine, run: &Run) -> Result<Check> {
+    const NAME: &str = "every attribute of a customer says from when it holds";
+    let record: IngestRecord = run.manifest.stage(Stage::Ingest, run.folder())?;
+    let Some(customers) = record.customers else {
+        return Ok(Check::of(NAME, "no table of customers was given".to_owned(), Vec::new()));
+    };
+    engine.register("customers", &run.path(artifact::CUSTOMERS, Stage::Ingest)?)?;
+    let always = engine.select(
+        "select attribute, count(*) as values_always from customers where valid_from is null
+         group by attribute order by attribute",
+        &[],
+    )?;
+    let declared = |name: &str| customers.attributes.iter().any(|known| known.name == name && known.never_changes);
+    let findings = always
+        .texts("attribute")?
+        .into_iter()
+        .zip(always.u64s("values_always")?)
+        .filter(|(name, _)| !declared(name))
+        .map(|(name, n)| format!("{n} values of {name} have no valid_from: today's value would stand in the past"))
+        .collect();
+    Ok(Check::of(NAME, format!("{} attributes", customers.attributes.len()), findings))
 }
 
 /// `as_of + horizon <= data end`, for every label.

@@ -79,7 +79,7 @@ fn the_order_of_dates_is_decided_by_the_whole_file() {
     let gave = csv(b"customer,date,amount\n1,01/12/2010 08:26,1\n2,13/12/2010 08:26,1\n").unwrap();
     assert_eq!(gave.column("ordered_at"), ["2010-12-01 08:26:00", "2010-12-13 08:26:00"]);
     let reading = &gave.outcome.understood.tables[0].readings[0];
-    assert_eq!((reading.reading.as_str(), reading.column), ("dmy", "ordered_at"));
+    assert_eq!((reading.reading.as_str(), reading.column.as_str()), ("dmy", "ordered_at"));
     assert_eq!(reading.evidence, "'13/12/2010 08:26' in row 3 can only be read this way");
 
     // The proof stands far behind the sample.

@@ -3,6 +3,7 @@
 
 mod columnar;
 mod corpus;
+mod customers;
 mod delimited;
 pub(crate) mod workbook;
 
