@@ -376,7 +376,9 @@ mod tests {
     fn cells_are_text_with_a_kind() {
         let dir = tempfile::tempdir().unwrap();
         let engine = engine(&dir);
-        let all = ask(&engine, "select name, x, n, at, \"is\", n + 0 as n, null as z from t", 9).unwrap();
+        let sql =
+            "select a.name, a.x, a.n, a.at, a.\"is\", b.n, null as z from t a join t b on a.n = b.n order by a.at";
+        let all = ask(&engine, sql, 9).unwrap();
         let kinds: Vec<(&str, Kind)> = all.columns.iter().map(|c| (c.name.as_str(), c.kind)).collect();
         assert_eq!(kinds[..3], [("name", Kind::Text), ("x", Kind::Float), ("n", Kind::Exact)]);
         assert_eq!(kinds[3..6], [("at", Kind::Text), ("is", Kind::Truth), ("n_2", Kind::Exact)]);

@@ -199,8 +199,9 @@ fn feature_dictionary() -> String {
          customer's orders it is made of: an order counts with what was known of it strictly before `as_of` \
          (`known_us < as_of_us`), `lines > 0` makes it a purchase, and its values are net of the cancellations known by \
          then. Names end in their unit: `_us` is microseconds since 1970, `_e4` is 1/10,000 of the currency, `_e3` is \
-         1/1,000; a day is 86,400,000,000 us. `$season_days` is the horizon of churn. Orders are put together from \
-         `crates/tables/sql/intermediate/order_events.sql`.\n",
+         1/1,000; a day is 86,400,000,000 us. Within a sum `gap_days` is the distance of an order from the customer's \
+         order before it, and `month_number` and `day_of_week` (0 is Sunday) are those of its day. `$season_days` is \
+         the horizon of churn. Orders are put together by `crates/tables/sql/intermediate/order_events.sql`.\n",
     );
     for name in names.iter().filter(|name| !KEYS.contains(&name.as_str())) {
         page.push_str(&format!("\n### {name}\n\n```sql\n{}```\n", sql_of(name, &sql)));
