@@ -439,9 +439,8 @@ const NAMES: [&str; 29] = [
 ];
 
 /// What only one of two sorted lists holds, in a few words.
-fn unlike<T: Ord + std::fmt::Debug>(what: &str, found: BTreeSet<T>, expected: BTreeSet<T>) -> Option<String> {
-    let (more, less): (Vec<&T>, Vec<&T>) =
-        (found.difference(&expected).collect(), expected.difference(&found).collect());
+fn unlike<T: Ord + std::fmt::Debug>(what: &str, found: &BTreeSet<T>, expected: &BTreeSet<T>) -> Option<String> {
+    let (more, less): (Vec<&T>, Vec<&T>) = (found.difference(expected).collect(), expected.difference(found).collect());
     let some = |all: &[&T]| format!("{} such as {:?}", all.len(), all.iter().take(4).collect::<Vec<_>>());
     (found != expected).then(|| format!("{what}: too many are {}; missing are {}", some(&more), some(&less)))
 }
@@ -449,15 +448,15 @@ fn unlike<T: Ord + std::fmt::Debug>(what: &str, found: BTreeSet<T>, expected: BT
 /// Where product and brute force differ, with the lines of one customer for whom they do; none where they agree.
 fn differences(lines: &[Line], expected: &Answer, found: &Answer) -> Option<String> {
     let snapshots = |a: &Answer| a.snapshots.iter().map(|s| stamp(*s)).collect();
-    let rows = unlike("snapshots", snapshots(found), snapshots(expected))
-        .or_else(|| unlike("closed windows", found.windows.clone(), expected.windows.clone()))
+    let rows = unlike("snapshots", &snapshots(found), &snapshots(expected))
+        .or_else(|| unlike("closed windows", &found.windows, &expected.windows))
         .or_else(|| {
             let rows = |a: &Answer| a.features.keys().cloned().collect();
-            unlike("acquired customers", rows(found), rows(expected))
+            unlike("acquired customers", &rows(found), &rows(expected))
         })
         .or_else(|| {
             let rows = |a: &Answer| a.labels.keys().cloned().collect();
-            unlike("labels", rows(found), rows(expected))
+            unlike("labels", &rows(found), &rows(expected))
         });
     if rows.is_some() {
         return rows;
