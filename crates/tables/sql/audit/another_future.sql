@@ -9,24 +9,19 @@ transactions as (
     from transactions
 ),
 
-past as (
+numbered as (
     select
         *,
-        row_number() over (order by known_at, source, line_no) as nth
+        row_number() over (partition by known_at < $at order by known_at, source, line_no) as nth,
+        count(*) over (partition by known_at < $at) as of_all
     from transactions
-    where known_at < $at
 ),
 
-future as (
-    select
-        *,
-        row_number() over (order by known_at, source, line_no) as nth,
-        count(*) over () as lines
-    from transactions
-    where known_at >= $at
-),
+past as (select * from numbered where known_at < $at),
 
--- Every future line with the customer of another future line.
+future as (select * from numbered where known_at >= $at),
+
+-- Every future line beside the customer of another one.
 donors as (
     select
         customer_id as donor_id,
@@ -36,74 +31,38 @@ donors as (
 
 changed_future as (
     select
-        case
-            when $how = 'dealt out' then donors.donor_id
-            when $how = 'renamed' then concat('new-', cast(future.nth % 97 as varchar))
-            else future.customer_id
-        end as customer_id,
-        future.order_id,
-        case when $how = 'renamed' then concat('new-', cast(future.nth % 89 as varchar)) else future.sku end as sku,
-        case when $how = 'renamed' then null else future.description end as description,
-        case when $how = 'multiplied' then future.quantity * 10 else future.quantity end as quantity,
-        case when $how = 'multiplied' then future.unit_price * 10 else future.unit_price end as unit_price,
-        case when $how = 'multiplied' then future.amount * 100 else future.amount end as amount,
-        future.ordered_at,
-        future.recorded_at,
-        case when $how = 'renamed' then 'Nowhere' else future.country end as country,
-        future.currency,
-        future.discount,
-        case when $how = 'renamed' then 'none' else future.category end as category,
-        case when $how = 'renamed' then 'none' else future.channel end as channel,
-        case when $how = 'renamed' then 'none' else future.store end as store,
-        future.source,
-        future.line_no
+        * exclude (donor_id, donor_nth) replace (
+            case
+                when $how = 'dealt out' then donor_id
+                when $how = 'renamed' then concat('new-', cast(nth % 97 as varchar))
+                else customer_id
+            end as customer_id,
+            case when $how = 'renamed' then concat('new-', cast(nth % 89 as varchar)) else sku end as sku,
+            case when $how <> 'renamed' then description end as description,
+            case when $how = 'multiplied' then quantity * 10 else quantity end as quantity,
+            case when $how = 'multiplied' then unit_price * 10 else unit_price end as unit_price,
+            case when $how = 'multiplied' then amount * 100 else amount end as amount,
+            case when $how = 'renamed' then 'Nowhere' else country end as country,
+            case when $how = 'renamed' then 'none' else category end as category,
+            case when $how = 'renamed' then 'none' else channel end as channel,
+            case when $how = 'renamed' then 'none' else store end as store
+        )
     from future
-    inner join donors on donors.donor_nth = (future.nth * 7 + 13) % future.lines + 1
-    where $how <> 'deleted' or future.nth = future.lines
-),
-
-unchanged_past as (
-    select
-        customer_id,
-        order_id,
-        sku,
-        description,
-        quantity,
-        unit_price,
-        amount,
-        ordered_at,
-        recorded_at,
-        country,
-        currency,
-        discount,
-        category,
-        channel,
-        store,
-        source,
-        line_no
-    from past
+    inner join donors on donors.donor_nth = (future.nth * 7 + 13) % future.of_all + 1
+    where $how <> 'deleted' or future.nth = future.of_all
 ),
 
 -- Every fifth past sale is cancelled as a whole in the second after $at.
 returned as (
     select
-        customer_id,
-        concat($cancellation_prefix, '9', cast(nth as varchar)) as order_id,
-        sku,
-        description,
-        -quantity as quantity,
-        unit_price,
-        -amount as amount,
-        $at + interval '1 second' as ordered_at,
-        case when recorded_at is not null then $at + interval '1 second' end as recorded_at,
-        country,
-        currency,
-        discount,
-        category,
-        channel,
-        store,
-        source,
-        line_no + 1000000000 as line_no
+        * replace (
+            concat($cancellation_prefix, '9', cast(nth as varchar)) as order_id,
+            -quantity as quantity,
+            -amount as amount,
+            $at + interval '1 second' as ordered_at,
+            case when recorded_at is not null then $at + interval '1 second' end as recorded_at,
+            line_no + 1000000000 as line_no
+        )
     from past
     where $how = 'returned' and nth % 5 = 0 and quantity > 0
 ),
@@ -111,29 +70,17 @@ returned as (
 -- Every fifth past line comes once more, as another order that arrives a second after $at.
 late as (
     select
-        customer_id,
-        concat(order_id, '9') as order_id,
-        sku,
-        description,
-        quantity,
-        unit_price,
-        amount,
-        ordered_at,
-        $at + interval '1 second' as recorded_at,
-        country,
-        currency,
-        discount,
-        category,
-        channel,
-        store,
-        source,
-        line_no + 1000000000 as line_no
+        * replace (
+            concat(order_id, '9') as order_id,
+            $at + interval '1 second' as recorded_at,
+            line_no + 1000000000 as line_no
+        )
     from past
     where $how = 'late' and nth % 5 = 0
 ),
 
 lines as (
-    select * from unchanged_past
+    select * from past
     union all
     select * from changed_future
     union all
