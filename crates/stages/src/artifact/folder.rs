@@ -356,19 +356,19 @@ impl RunFolder {
         self.has_new |= facts.iter().any(|fact| !adopted.contains_key(&fact.name));
         reads.retain(|thing, _| !writes.contains(thing));
         let made = Made { settings, reads, writes: facts.iter().map(|fact| fact.name.clone()).collect() };
-        // What an interrupted run had made in this stage and this one has not.
-        let stale = self.known.iter().filter(|known| known.folder == self.work);
-        for name in stale.filter_map(|known| known.manifest.made.get(stage.name())).flat_map(|made| &made.writes) {
-            if !made.writes.contains(name) {
-                remove(&self.work.join(name))?;
-            }
-        }
         self.timings.seconds.insert(stage.name().to_owned(), (seconds * 1e4).round() / 1e4);
         self.own(stage, made, facts)
     }
 
     /// Enters a stage's files in the manifest and saves it, so that a later process can go on from here.
     fn own(&mut self, stage: Stage, made: Made, facts: Vec<FileFact>) -> Result<()> {
+        // What an interrupted run had made in this stage and this one has not would be read as part of its folders.
+        let left = self.known.iter().filter(|known| known.folder == self.work);
+        for name in left.filter_map(|known| known.manifest.made.get(stage.name())).flat_map(|made| &made.writes) {
+            if !made.writes.contains(name) {
+                remove(&self.work.join(name))?;
+            }
+        }
         let before = self.manifest.made.insert(stage.name().to_owned(), made).unwrap_or_default();
         self.manifest.artefacts.retain(|fact| !before.writes.contains(&fact.name));
         self.mine.extend(facts.iter().map(|fact| fact.name.clone()));

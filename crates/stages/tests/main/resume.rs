@@ -165,6 +165,41 @@ fn only_what_depends_on_a_change_is_computed_again() {
     assert!(told.0.into_inner().unwrap().iter().all(|(_, sentence)| !sentence.contains("taken over")));
 }
 
+/// Ends the process, as it were, when a stage begins.
+struct StopsAt(Stage);
+
+impl Progress for StopsAt {
+    fn begin(&self, stage: Stage) {
+        assert!(stage != self.0, "stopped");
+    }
+    fn at(&self, _: Stage, _: &str) {}
+    fn end(&self, _: Stage, _: &str) {}
+}
+
+/// A run with other settings that was interrupted leaves nothing that the next one could take for its own.
+#[test]
+fn what_another_run_had_begun_does_not_mix_with_the_next() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let mut shorter = with_figures();
+    shorter.snapshots.as_of = Instant::parse("2023-11-15");
+    for stage in [Stage::Features, Stage::Churn, Stage::Report] {
+        let stopped = std::panic::catch_unwind(|| {
+            let ctx = Ctx { progress: &StopsAt(stage), ..ctx(2) };
+            pipeline::run(&ctx, &shorter, std::slice::from_ref(&BASE.file), &out)
+        });
+        assert!(stopped.is_err(), "{stage:?}");
+        assert_eq!(differing(&BASE.out, &out, &[]), Vec::<String>::new(), "{stage:?}");
+        // Taken over from the published run, beside what the other one has left.
+        let mut config = with_figures();
+        config.constraints.budget = Some(700.0);
+        assert_eq!(computed(&config, &out), ["ingest", "allocate", "report"], "{stage:?}");
+        run(&with_figures(), &BASE.file, &out);
+        assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new(), "{stage:?}");
+    }
+}
+
 /// Every file is in the manifest with its size and hash, and everything in the manifest is a file.
 fn check_manifest(out: &Path) {
     let facts: BTreeMap<String, (u64, String)> =
