@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -185,10 +186,10 @@ fn what_another_run_had_begun_does_not_mix_with_the_next() {
     let mut shorter = with_figures();
     shorter.snapshots.as_of = Instant::parse("2023-11-15");
     for stage in [Stage::Features, Stage::Churn, Stage::Report] {
-        let stopped = std::panic::catch_unwind(|| {
+        let stopped = std::panic::catch_unwind(AssertUnwindSafe(|| {
             let ctx = Ctx { progress: &StopsAt(stage), ..ctx(2) };
             pipeline::run(&ctx, &shorter, std::slice::from_ref(&BASE.file), &out)
-        });
+        }));
         assert!(stopped.is_err(), "{stage:?}");
         assert_eq!(differing(&BASE.out, &out, &[]), Vec::<String>::new(), "{stage:?}");
         // Taken over from the published run, beside what the other one has left.

@@ -5,6 +5,7 @@
 
 mod contracts;
 mod customers;
+mod futures;
 mod identity;
 mod queries;
 mod shop;

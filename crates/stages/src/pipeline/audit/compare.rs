@@ -120,6 +120,8 @@ impl Bench<'_> {
         let mut config = self.config.clone();
         config.snapshots.as_of = Some(as_of);
         config.report.figures = false;
+        // Intervals are compared like everything else; narrow ones prove no more than wide ones.
+        config.report.bootstrap_replicates = 50;
         let ctx = Ctx { progress: &Silent, reuse: false, ..*self.ctx };
         (self.remake)(&ctx, &config, self.run, &sources, last, &out)?;
         Ok(out)
