@@ -160,10 +160,10 @@ fn a_query_that_cannot_be_answered_says_why() {
         assert!(!error.contains("fault of tenure") && !error.contains("report"), "{query}: {error}");
         assert!(error.lines().count() <= 3, "{query}: {error}");
     }
-    assert!(refused(dir, &["sql", "select 1", "--out", "nothing"]).contains("manifest.json is missing from nothing"));
+    assert!(refused(dir, &["sql", "select 1", "--out", "nothing"]).contains("there is no run in nothing"));
 
     // A stage that ran again leaves later tables behind, and one that never ran has none.
-    json(dir, &["clean", "--out", "one"]);
+    json(dir, &["clean", "--fresh", "--out", "one"]);
     let output = tenure(dir, &["sql", "select count(*) as n from plan", "--out", "one"]);
     assert!(text(&output.stderr).contains("plan is out of date") && text(&output.stderr).contains("tenure allocate"));
     assert_eq!(json(dir, &["sql", "--out", "one"])[0]["up_to_date"], true);
@@ -234,5 +234,5 @@ fn features_are_described_without_being_computed() {
     let page = text(&tenure(dir, &["features", "--out", "log", "--describe"]).stdout);
     assert!(page.contains("absent: monetary_total") && page.contains("column amount"), "{page}");
     let error = refused(dir, &["features", "--out", "nothing", "--describe"]);
-    assert!(error.contains("manifest.json is missing"), "{error}");
+    assert!(error.contains("there is no run in nothing"), "{error}");
 }

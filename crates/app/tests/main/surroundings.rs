@@ -15,13 +15,16 @@ use crate::cli::{shop, text};
 /// What differs between two runs that found the same.
 const TIMES: &str = "timings.json";
 
-/// All files under a folder but the timings, by their path in it.
+/// All files that a run's folder shows but the timings, by their path in it.
 fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![dir.to_path_buf()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.ends_with(".tenure") {
+                continue;
+            }
             if path.is_dir() {
                 folders.push(path);
             } else if path.file_name().unwrap() != TIMES {

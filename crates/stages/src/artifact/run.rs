@@ -23,10 +23,14 @@ impl Run {
     /// Opens what is published in a run's folder.
     ///
     /// # Errors
-    /// [`Error::Missing`] when there is no run, [`Error::Corrupt`] when its manifest cannot be read, [`Error::Io`]
+    /// [`Error::Input`] when there is no run, [`Error::Corrupt`] when its manifest cannot be read, [`Error::Io`]
     /// otherwise.
     pub fn open(out: &Path) -> Result<Self> {
-        let missing = || Error::Missing { artefact: "a run".to_owned(), out: out.to_path_buf(), stage: "run FILE" };
+        let missing = || Error::Input {
+            problem: format!("there is no run in {}", out.display()),
+            place: None,
+            cure: format!("make one with `tenure run FILE --out {}`, or name its folder with --out", out.display()),
+        };
         // A generation may be replaced twice and removed between finding and holding it: then the next one is there.
         for _ in 0..16 {
             let Ok(folder) = fs::canonicalize(current(out)) else { return Err(missing()) };

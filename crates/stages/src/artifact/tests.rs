@@ -42,7 +42,7 @@ fn nothing_appears_before_publication_and_all_of_it_after() {
     stage(&mut run, Stage::Ingest, "outputs/a.txt", "one");
     stage(&mut run, Stage::Features, "data/features/as_of=2011-01-01/part-0.parquet", "x");
     assert!(!out.join("outputs").exists());
-    assert!(matches!(Run::open(out), Err(Error::Missing { .. })));
+    assert!(matches!(Run::open(out), Err(Error::Input { .. })));
     run.publish().unwrap();
     assert_eq!(text(out, "outputs/a.txt"), "one");
 
