@@ -107,6 +107,9 @@ fn cap(text: &str) -> Result<(String, f64), String> {
     let (name, limit) = text.rsplit_once('=').ok_or("write TIER=SHARE, such as Premium=10%")?;
     let (digits, unit) = limit.strip_suffix('%').map_or((limit, 1.0), |digits| (digits, 100.0));
     let limit: f64 = digits.trim().parse().map_err(|_| format!("{limit} is no number"))?;
+    if unit > 1.0 && limit > unit {
+        return Err(format!("{}% is more than all customers; write a number of them without the %", digits.trim()));
+    }
     Ok((name.trim().to_owned(), limit / unit))
 }
 
@@ -220,5 +223,6 @@ mod tests {
         assert_eq!(cap("A=B=500").unwrap(), ("A=B".to_owned(), 500.0));
         assert!(cap("Premium").is_err());
         assert!(cap("Premium=ten").is_err());
+        assert!(cap("Premium=200%").unwrap_err().contains("more than all customers"));
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn page(facts: &Facts, style: Style) -> String {
         let word = match check.verdict {
             Verdict::Passed => "pass".to_owned(),
             Verdict::Failed => style.alarm("FAIL"),
-            Verdict::Unverifiable => "open".to_owned(),
+            Verdict::Open => "open".to_owned(),
         };
         let _ = writeln!(page, "{word}  {}", style.heading(&check.name));
         for line in wrap(&check.sentence, 6, WIDTH, 4) {
@@ -29,7 +29,15 @@ pub(super) fn page(facts: &Facts, style: Style) -> String {
         }
     }
     let sentence = if facts.passed {
-        format!("No check found anything of the future in what the run says as of {} and before.", facts.as_of)
+        let instants: Vec<String> = facts.instants.iter().map(ToString::to_string).collect();
+        match instants.last() {
+            Some(last) => format!(
+                "No check found anything of the future: features and labels were seen from {}, all that is fitted from \
+                 {last}. How the file is read (dates, decimal marks) is not part of it.",
+                instants.join(" and ")
+            ),
+            None => "Nothing could be computed again: the history is too short.".to_owned(),
+        }
     } else {
         "The run knows what it must not know. Do not act on it before every finding is explained.".to_owned()
     };
@@ -62,7 +70,7 @@ mod tests {
             checks: vec![
                 check("nothing changes", Verdict::Passed, &[]),
                 check("labels are closed", Verdict::Failed, &["7 labels of 2011-12-01"]),
-                check("late lines", Verdict::Unverifiable, &[]),
+                check("late lines", Verdict::Open, &[]),
             ],
         };
         insta::assert_snapshot!(page(&facts, Style::PLAIN), @r"

@@ -212,13 +212,19 @@ impl RunFolder {
         if self.mine.contains(&first.name) {
             return Ok(self.work.join(artefact));
         }
+        self.verify(artefact)?;
+        Ok(self.layout.published().unwrap_or_default().join(artefact))
+    }
+
+    /// Compares the published files of an artefact with their hashes, each once.
+    fn verify(&self, artefact: &str) -> Result<()> {
         let published = self.layout.published().unwrap_or_default();
-        for fact in facts {
+        for fact in self.manifest.artefacts_of(artefact).filter(|fact| !self.mine.contains(&fact.name)) {
             if self.log().verified.insert(fact.name.clone()) {
                 fact.verify(&published.join(&fact.name))?;
             }
         }
-        Ok(published.join(artefact))
+        Ok(())
     }
 
     fn note(&self, thing: &str) {
@@ -286,6 +292,9 @@ impl RunFolder {
             let (Some(made), Some(found)) = (made.get(name), stages.get(name)) else { continue };
             let is_same = made.settings == settings
                 && made.reads.iter().all(|(thing, hash)| self.manifest.hash_of(thing) == *hash);
+            if is_same {
+                made.reads.keys().try_for_each(|thing| self.verify(thing))?;
+            }
             let facts: Option<Vec<&FileFact>> = made.writes.iter().map(|name| known.manifest.artefact(name)).collect();
             let Some(facts) = facts.filter(|_| is_same) else { continue };
             if !self.adopt(known, &facts)? {
@@ -415,20 +424,44 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] when a file cannot be linked, removed or brought to the disk; what is published stays as it was.
     pub fn publish(self) -> Result<Manifest> {
+        let mut foreign = Vec::new();
         if let Some(folder) = self.layout.published() {
-            let published = read_json(&folder.join(MANIFEST)).ok().flatten();
+            let published: Option<Manifest> = read_json(&folder.join(MANIFEST)).ok().flatten();
             if !self.has_new && published.as_ref() == Some(&self.manifest) {
                 fs::remove_dir_all(&self.work).map_err(Error::io(&self.work))?;
+                self.layout.clear();
                 return Ok(self.manifest);
             }
             for fact in self.manifest.artefacts.iter().filter(|fact| !self.mine.contains(&fact.name)) {
+                if !folder.join(&fact.name).exists() {
+                    return Err(Error::Corrupt { artefact: fact.name.clone(), problem: "it is gone".to_owned() });
+                }
                 self.link(&folder, &fact.name)?;
             }
+            foreign = self.foreign(&folder, published.as_ref())?;
+            foreign.iter().try_for_each(|name| self.link(&folder, name))?;
         }
-        keep_only(&self.work, &|path| self.manifest.artefact(&name_in(&self.work, path)).is_some())?;
+        keep_only(&self.work, &|path| {
+            let name = name_in(&self.work, path);
+            self.manifest.artefact(&name).is_some() || foreign.contains(&name)
+        })?;
         self.save()?;
         self.layout.publish()?;
         Ok(self.manifest)
+    }
+}
+
+impl RunFolder {
+    /// Files that somebody has put among those of the published run: they stay where they are, as far as this run has
+    /// nothing of that name.
+    fn foreign(&self, folder: &Path, published: Option<&Manifest>) -> Result<Vec<String>> {
+        let is_ours = |name: &str| {
+            [MANIFEST, TIMINGS].contains(&name)
+                || self.manifest.artefact(name).is_some()
+                || published.is_none_or(|manifest| manifest.artefact(name).is_some())
+        };
+        let names = files_under(folder)?.into_iter().map(|path| name_in(folder, &path));
+        Ok(names.filter(|name| !is_ours(name)).collect())
     }
 }
 

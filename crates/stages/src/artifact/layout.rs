@@ -43,6 +43,7 @@ impl Layout {
     /// [`Error::Busy`] while another process holds it, [`Error::Input`] where something of the user's stands in the
     /// place of an artefact, [`Error::Io`] when the folder cannot be made or written.
     pub(super) fn lock(out: &Path, holder: &str) -> Result<Self> {
+        refuse_foreign(out)?;
         fs::create_dir_all(out.join(HIDDEN)).map_err(Error::io(out))?;
         let path = out.join(HIDDEN).join(LOCK);
         let mut lock = File::options()
@@ -63,7 +64,6 @@ impl Layout {
             Err(TryLockError::Error(e)) => return Err(Error::io(&path)(e)),
         }
         lock.set_len(0).and_then(|()| writeln!(lock, "{holder}")).map_err(Error::io(&path))?;
-        refuse_foreign(out)?;
         Ok(Self { out: out.to_path_buf(), published: number_of(&current(out)), _lock: lock })
     }
 
@@ -95,9 +95,9 @@ impl Layout {
         let name = next.file_name().unwrap_or_default();
         symlink(Path::new(name), &link).map_err(Error::io(&link))?;
         fs::rename(&link, &place).map_err(Error::io(&place))?;
-        let before = self.published.replace(self.published.unwrap_or(0) + 1);
+        self.published = Some(self.published.unwrap_or(0) + 1);
         bring_folder_to_disk(&self.out.join(HIDDEN))?;
-        self.clear(before);
+        self.clear();
         Ok(())
     }
 
@@ -114,7 +114,7 @@ impl Layout {
 
     /// Removes generations that nobody reads any more, and links to what the published one does not have. What cannot
     /// be removed now is tried again by the next run.
-    fn clear(&self, before: Option<u64>) {
+    pub(super) fn clear(&self) {
         for name in TOP {
             let link = self.out.join(name);
             if !link.exists() {
@@ -122,9 +122,11 @@ impl Layout {
             }
         }
         let Ok(entries) = fs::read_dir(self.out.join(HIDDEN)) else { return };
-        for folder in entries.flatten().map(|entry| entry.path()) {
-            let number = number_in(&folder);
-            let is_needed = number.is_none() || number == self.published || number == before;
+        let folders: Vec<(u64, PathBuf)> =
+            entries.flatten().filter_map(|entry| Some((number_in(&entry.path())?, entry.path()))).collect();
+        let before = folders.iter().map(|(number, _)| *number).filter(|number| Some(*number) < self.published).max();
+        for (number, folder) in folders {
+            let is_needed = Some(number) == self.published || Some(number) == before;
             // Whoever reads a generation holds its manifest (`Run`).
             let manifest = File::open(folder.join(MANIFEST));
             let is_read = manifest.as_ref().is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));

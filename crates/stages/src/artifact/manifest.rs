@@ -85,10 +85,8 @@ impl FileFact {
         if self.holds_for(path)? {
             return Ok(());
         }
-        Err(Error::Corrupt {
-            artefact: self.name.clone(),
-            problem: format!("it is not the file that {MANIFEST} names: its bytes have changed since it was written"),
-        })
+        let what = if path.exists() { "its bytes have changed since it was written" } else { "it is gone" };
+        Err(Error::Corrupt { artefact: self.name.clone(), problem: what.to_owned() })
     }
 }
 

@@ -199,6 +199,28 @@ fn what_is_not_ours_is_not_replaced() {
 }
 
 #[test]
+fn files_of_the_user_among_the_artefacts_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path();
+    for k in 0..4 {
+        let mut run = begun(out);
+        stage(&mut run, Stage::Ingest, "outputs/a.txt", &format!("run {k}"));
+        run.publish().unwrap();
+        if k == 0 {
+            fs::write(out.join("outputs/notes.txt"), "mine").unwrap();
+        }
+    }
+    assert_eq!((text(out, "outputs/notes.txt"), text(out, "outputs/a.txt")), ("mine".to_owned(), "run 3".to_owned()));
+    // An artefact that is gone is named, and the run goes on from there no further.
+    fs::remove_file(out.join("outputs/a.txt")).unwrap();
+    let mut run = open(out);
+    run.go_on().unwrap();
+    stage(&mut run, Stage::Clean, "data/b.txt", "b");
+    let error = run.publish().unwrap_err();
+    assert!(matches!(&error, Error::Corrupt { artefact, .. } if artefact == "outputs/a.txt"), "{error}");
+}
+
+#[test]
 fn a_missing_artefact_names_the_stage_that_makes_it() {
     let dir = tempfile::tempdir().unwrap();
     let run = open(dir.path());

@@ -124,7 +124,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let unsupported: Vec<&str> =
         facts.absent.iter().map(String::as_str).filter(|name| !name.starts_with(attributes::PREFIX)).collect();
     if !unsupported.is_empty() {
-        warnings.push(format!("absent, because the source has no column for them: {}", unsupported.join(", ")));
+        warnings.push(format!(
+            "absent, because the source has no column for them or too short a history: {}",
+            unsupported.join(", ")
+        ));
     }
     let mut sentence = format!(
         "{} features at {} monthly snapshots, {} rows; {} labels of closed windows",

@@ -74,6 +74,7 @@ pub(super) fn read(config: &Config, options: &ReadOptions, engine: &Engine, run:
     let read = read::read_customers(path, &settings(config, options), &mut |batch| writer.push(&batch))?;
     writer.finish()?;
     engine.register("customer_rows", &rows)?;
+    refuse_addresses(engine, &name, &read)?;
     refuse_conflicts(engine, &name, &read)?;
     let table = run.write(artifact::CUSTOMERS)?;
     let values = engine.write(query::CUSTOMERS.sql, &[], &table)?;
@@ -111,6 +112,27 @@ pub(super) fn read(config: &Config, options: &ReadOptions, engine: &Engine, run:
         not_used,
     };
     Ok(Some(Read { input, facts, warnings }))
+}
+
+/// Columns of addresses are known by their names and left out; one that is known only by its values is the user's to
+/// name, so that nobody's address enters the run by oversight.
+fn refuse_addresses(engine: &Engine, file: &str, read: &CustomersRead) -> Result<()> {
+    let found = engine.select(
+        "select attribute from customer_rows where text is not null group by attribute
+         having 2 * sum(case when text like '%_@_%' then 1 else 0 end) > count(*) order by attribute",
+        &[],
+    )?;
+    let header = |name: String| read.attributes.iter().find(|a| a.name == name).map_or(name, |a| a.header.clone());
+    let headers: Vec<String> = found.texts("attribute")?.into_iter().map(header).collect();
+    let Some(first) = headers.first() else { return Ok(()) };
+    Err(Error::Input {
+        problem: format!(
+            "{} of {file} holds addresses, which are no feature and stay out of a run",
+            headers.join(", ")
+        ),
+        place: Some(format!("{file}, column {first}")),
+        cure: format!("leave it out: under [customers], ignore = [\"{}\"]", headers.join("\", \"")),
+    })
 }
 
 /// Says how the table of customers would be read, where there is one.

@@ -13,7 +13,7 @@ use tenure_tables::engine::{Engine, EngineConfig};
 
 pub use demo::demo;
 
-use crate::artifact::{self, Manifest, RunFolder};
+use crate::artifact::{self, Manifest, Run, RunFolder};
 use crate::config::Config;
 use crate::ctx::{Ctx, Stage};
 use crate::error::{Error, Result};
@@ -55,8 +55,11 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Re
 /// Runs one stage on what the earlier ones left in `out`.
 ///
 /// # Errors
-/// Any [`Error`]; [`Error::Missing`] names the stage that has to run first.
+/// Any [`Error`]; [`Error::Input`] where there is no run, [`Error::Missing`] names the stage that has to run first.
 pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf], out: &Path) -> Result<StageReport> {
+    if stage != Stage::Ingest {
+        Run::open(out)?;
+    }
     let mut job = Job::open(ctx, config, inputs, out)?;
     let fresh = begin(config);
     let manifest = job.folder.go_on()?;
@@ -109,8 +112,9 @@ impl<'a> Job<'a> {
         let start: Duration = (self.ctx.elapsed)();
         let config = self.config.only(sections(stage));
         let settings = settings(&config, stage, &self.folder)?;
-        // Ingestion asks file by file what is new.
-        let sentence = if stage != Stage::Ingest && self.folder.take_over_stage(stage, &settings)? {
+        // Ingestion asks file by file what is new, and a verdict is never repeated, only reached again.
+        let asks = ![Stage::Ingest, Stage::Audit].contains(&stage);
+        let sentence = if asks && self.folder.take_over_stage(stage, &settings)? {
             "nothing has changed: taken over from the last run".to_owned()
         } else {
             self.folder.begin_stage();

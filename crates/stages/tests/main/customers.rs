@@ -190,6 +190,9 @@ fn what_would_leak_or_contradicts_itself_is_refused() {
     assert!(text.contains("from 2023-01-01 on 'plan' of customer 7 is 'a' in row 2 and 'b' in row 4"), "{text}");
     let text = refusal(&["customer_id", "region"], &[&["7", "x"], &["7", "y"]], &["region"]);
     assert!(text.contains("never changes, it is said, but is 'x' in row 2 and 'y' in row 3"), "{text}");
+    let mail = [&["7", "2023-01-01", "a@b.org"][..], &["8", "2023-01-01", "c@d.org"]];
+    let text = refusal(&["customer_id", "valid_from", "Kontakt"], &mail, &[]);
+    assert!(text.contains("Kontakt") && text.contains("holds addresses") && text.contains("ignore = ["), "{text}");
     assert!(!dir.path().join("out").join(artifact::MANIFEST).exists(), "a refused run leaves nothing");
 }
 

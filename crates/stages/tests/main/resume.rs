@@ -61,7 +61,8 @@ fn stage_by_stage_gives_what_the_run_gives() {
     let dir = temp();
     let out = dir.path().join("out");
     let error = pipeline::run_stage(&ctx(2), &with_figures(), Stage::Churn, &[], &out).unwrap_err();
-    assert!(matches!(error, Error::Missing { .. }), "{error}");
+    assert!(matches!(error, Error::Input { .. }), "{error}");
+    assert!(!out.exists(), "nothing is made where there is nothing to go on from");
     for stage in Stage::RUN {
         let inputs = if stage == Stage::Ingest { vec![BASE.file.clone()] } else { vec![] };
         let report = pipeline::run_stage(&ctx(2), &with_figures(), stage, &inputs, &out).unwrap();

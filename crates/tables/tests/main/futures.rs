@@ -34,7 +34,11 @@ fn another_future(lines: &[Line], at: i64, case: u64) -> Vec<Line> {
             3 => changed.push(Line { sku: format!("N{}", draw % 7), ..line.clone() }),
             // Times anew, the instant itself among them.
             4 => {
-                changed.push(Line { ordered_us: if i % 5 == 0 { at } else { when }, recorded_us: None, ..line.clone() })
+                changed.push(Line {
+                    ordered_us: if i % 5 == 0 { at } else { when },
+                    recorded_us: None,
+                    ..line.clone()
+                });
             }
             _ => changed.push(line.clone()),
         }

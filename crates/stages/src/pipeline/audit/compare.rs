@@ -65,7 +65,7 @@ impl Bench<'_> {
         for (how, name) in HOW {
             if how == "late" && arrivals == 0 {
                 let why = "the source does not say when a line arrived (recorded_at), so late lines cannot be told";
-                checks.push(Check::unverifiable(name, why));
+                checks.push(Check::open(name, why.to_owned()));
                 continue;
             }
             self.ctx.progress.at(Stage::Audit, name);

@@ -73,8 +73,8 @@ pub enum Verdict {
     Passed,
     /// It does not.
     Failed,
-    /// The data do not allow to tell.
-    Unverifiable,
+    /// Nobody can tell from these data.
+    Open,
 }
 
 impl Check {
@@ -88,8 +88,8 @@ impl Check {
         Self { name: name.to_owned(), verdict, sentence, findings }
     }
 
-    fn unverifiable(name: &str, why: &str) -> Self {
-        Self { name: name.to_owned(), verdict: Verdict::Unverifiable, sentence: why.to_owned(), findings: Vec::new() }
+    fn open(name: &str, why: String) -> Self {
+        Self { name: name.to_owned(), verdict: Verdict::Open, sentence: why, findings: Vec::new() }
     }
 }
 
@@ -113,6 +113,7 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Res
     }
     let published = Run::open(folder.out())?;
     let scratch = folder.write("audit")?;
+    std::fs::create_dir_all(&scratch).map_err(Error::io(&scratch))?;
     let facts = examine(ctx, config, &published, &scratch, &remake)?;
     std::fs::remove_dir_all(&scratch).map_err(Error::io(&scratch))?;
     folder.write_json(artifact::AUDIT, &facts)?;
@@ -121,8 +122,8 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Res
         0 => format!("{} checks passed", count(Verdict::Passed)),
         failed => format!("{failed} of {} checks failed", facts.checks.len()),
     };
-    if count(Verdict::Unverifiable) > 0 {
-        sentence.push_str(&format!(", {} cannot be verified with these data", count(Verdict::Unverifiable)));
+    if count(Verdict::Open) > 0 {
+        sentence.push_str(&format!(", {} open: these data cannot tell", count(Verdict::Open)));
     }
     folder.record(Stage::Audit, &facts, Vec::new())?;
     Ok(sentence)
@@ -143,7 +144,7 @@ pub fn examine(ctx: &Ctx<'_>, config: &Config, run: &Run, scratch: &Path, remake
     let mut checks = Vec::new();
     if instants.is_empty() {
         let why = "the history is too short: no snapshot has a future within the data";
-        checks.extend(compare::HOW.iter().map(|(_, name)| Check::unverifiable(name, why)));
+        checks.extend(compare::HOW.iter().map(|(_, name)| Check::open(name, why.to_owned())));
     } else {
         let bench = compare::Bench { ctx, config, run, as_of: timeline.as_of, scratch, remake };
         checks.extend(bench.compare(&instants)?);
