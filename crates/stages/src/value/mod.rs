@@ -45,6 +45,8 @@ const MIN_ROWS: usize = 600;
 const MIN_TEST_ROWS: usize = 100;
 /// Nobody is taken to buy with less than this chance when spend is divided by it.
 const LEAST_P_BUY: f64 = 0.02;
+/// The spend of fewer days is carried forward as if it were that of so many: four days say nothing of half a year.
+const LEAST_SEEN_DAYS: f64 = 30.0;
 /// Look-back windows that the features offer, days.
 const LOOK_BACKS: [(i64, &str); 5] =
     [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
@@ -427,7 +429,7 @@ impl Room<'_> {
             .iter()
             .map(|v| if v.is_finite() { v * self.horizon as f64 / days as f64 } else { 0.0 })
             .collect();
-        carry_forward::predict(&spend, self.horizon as f64, seen.max(1.0)).map_err(Error::math("the carry-forward"))
+        carry_forward::predict(&spend, self.horizon as f64, seen.max(LEAST_SEEN_DAYS)).map_err(Error::math("the carry-forward"))
     }
 
     /// The mean before any level: trees and last year's spend, each brought to the trees' total.
