@@ -47,6 +47,15 @@ fn words(command: &str) -> Vec<String> {
     words
 }
 
+/// The header and the lines of three customers in ten: enough for every command.
+fn some_customers(sales: &str) -> String {
+    let mut lines = sales.lines();
+    let header = lines.next().expect("a header");
+    let column = header.split(',').position(|name| name == "Customer ID").expect("a column of customers");
+    let stays = |line: &&str| line.split(',').nth(column).is_some_and(|id| id.ends_with(['1', '5', '7']));
+    std::iter::once(header).chain(lines.filter(stays)).map(|line| format!("{line}\n")).collect()
+}
+
 /// What a shop may know of the customers of its sales: visits, and whether they take the newsletter.
 fn customers(sales: &str) -> String {
     let mut lines = sales.lines();
@@ -81,6 +90,7 @@ fn run_all(document: &str) {
     // What the reader has and we have not: a file of her own.
     tenure("demo --out own");
     let own = fs::read_to_string(folder.path().join("own/world/transactions.csv")).expect("a file to read");
+    let own = some_customers(&own);
     fs::write(folder.path().join("sales.csv"), &own).expect("a folder to write to");
     // Another file of the same form: the same shop without its last line.
     let shorter = own.trim_end().rsplit_once('\n').map_or("", |(lines, _)| lines).to_owned() + "\n";

@@ -429,7 +429,8 @@ impl Room<'_> {
             .iter()
             .map(|v| if v.is_finite() { v * self.horizon as f64 / days as f64 } else { 0.0 })
             .collect();
-        carry_forward::predict(&spend, self.horizon as f64, seen.max(LEAST_SEEN_DAYS)).map_err(Error::math("the carry-forward"))
+        carry_forward::predict(&spend, self.horizon as f64, seen.max(LEAST_SEEN_DAYS))
+            .map_err(Error::math("the carry-forward"))
     }
 
     /// The mean before any level: trees and last year's spend, each brought to the trees' total.
