@@ -10,6 +10,7 @@ use tenure_stages::artifact;
 use tenure_stages::config::{Config, Duplicates};
 use tenure_stages::ctx::Stage;
 use tenure_stages::pipeline;
+use tenure_stages::pipeline::audit::{self, Verdict};
 use tenure_stages::time::Instant;
 
 use crate::support::{ctx, run, scores, select, temp};
@@ -95,6 +96,13 @@ fn nobody_who_bought_before_a_blind_snapshot_is_missing() {
         "select count(*) as n from t where reason = 'after_as_of' and ordered_at >= timestamp '2011-06-01 00:00:00'",
     );
     assert!(future.one_i64("n").unwrap() > 300_000);
+
+    // Nothing that this run says was learnt after the instant of which it says it.
+    let audited = pipeline::run_stage(&ctx(2), &config, Stage::Audit, &[], dir.path()).unwrap();
+    let facts: audit::Facts = serde_json::from_value(audited.facts).unwrap();
+    let verdicts = |wanted: Verdict| facts.checks.iter().filter(|check| check.verdict == wanted).count();
+    assert_eq!((verdicts(Verdict::Passed), verdicts(Verdict::Open)), (9, 1), "{facts:#?}");
+    assert!(facts.passed && facts.instants.len() == 2, "{facts:#?}");
 }
 
 #[test]
