@@ -6,6 +6,8 @@
 mod attributes;
 mod describe;
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
@@ -14,7 +16,7 @@ use tenure_tables::store::{self, Column};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Instant;
 use crate::timeline::Windows;
 
@@ -22,6 +24,8 @@ pub use describe::{Absent, Change, Described, Description, Spread, describe};
 
 pub use attributes::Matched;
 
+/// The most pairs of an event and a snapshot that are aggregated at once: some 3 GB.
+const MOST_PAIRS: usize = 12_000_000;
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
 
@@ -59,20 +63,23 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.register("order_events", &events)?;
 
     let list = run.write(artifact::SNAPSHOTS)?;
-    store::write_columns(
-        &list,
-        &[
-            ("as_of", Column::Text(snapshots.iter().map(ToString::to_string).collect())),
-            ("as_of_us", Column::I64(snapshots.iter().map(|s| s.0).collect())),
-        ],
-    )?;
+    write_snapshots(&list, &snapshots)?;
     engine.register("snapshots", &list)?;
     let folder = run.write(artifact::FEATURES)?;
     let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
     let sql = supported_sql(engine, &season)?;
     let attributes = attributes::read(engine, run, timeline.as_of, snapshots[0])?;
     let sql = attributes.as_ref().map_or_else(|| sql.clone(), |attributes| attributes.joined_to(&sql));
-    let rows = engine.write_partitioned(&sql, &[season], &folder)?;
+    // A snapshot's features depend on no other snapshot: as many are computed at a time as memory bears.
+    let events = engine.select("select count(*) as n from order_events", &[])?.one_i64("n")?.unsigned_abs() as usize;
+    let mut rows = 0;
+    for (i, group) in snapshots.chunks((MOST_PAIRS / events.max(1)).max(1)).enumerate() {
+        let part = run.write(&format!("data/snapshots_{i}.parquet"))?;
+        write_snapshots(&part, group)?;
+        engine.register("snapshots", &part)?;
+        rows += engine.write_partitioned(&sql, std::slice::from_ref(&season), &folder)?;
+        std::fs::remove_file(&part).map_err(Error::io(&part))?;
+    }
     engine.register("features", &folder)?;
 
     let mut horizons = HORIZONS.to_vec();
@@ -142,6 +149,14 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
     run.record(Stage::Features, &facts, warnings)?;
     Ok(sentence)
+}
+
+fn write_snapshots(path: &Path, snapshots: &[Instant]) -> Result<u64> {
+    let columns = [
+        ("as_of", Column::Text(snapshots.iter().map(ToString::to_string).collect())),
+        ("as_of_us", Column::I64(snapshots.iter().map(|s| s.0).collect())),
+    ];
+    Ok(store::write_columns(path, &columns)?)
 }
 
 /// The query of the features, with null in the place of those whose column the source does not fill: a count of
