@@ -19,6 +19,21 @@ pub(crate) fn tenure(dir: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tenure")).args(args).current_dir(dir).output().unwrap()
 }
 
+/// A command whose reader leaves before the answer: its exit code and standard error.
+pub(crate) fn left_early(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tenure"))
+        .args(args)
+        .current_dir(dir)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    (child.wait().unwrap().code(), stderr)
+}
+
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -386,17 +401,8 @@ fn a_run_keeps_its_promises() {
 fn a_reader_that_leaves_early_hears_no_complaint() {
     let dir = TempDir::new().unwrap();
     shop(dir.path(), "short.csv", 20, 2);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .args(["run", "short.csv", "--format", "json"])
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
+    let (code, stderr) = left_early(dir.path(), &["run", "short.csv", "--format", "json"]);
+    assert_eq!(code, Some(0), "{stderr}");
     assert!(!stderr.contains("error:"), "{stderr}");
 }
 

@@ -3,14 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::cli::{json, refused, shop, tenure, text};
+use crate::cli::{json, left_early, refused, shop, tenure, text};
 
 /// A folder with a run in `one`.
 fn run() -> TempDir {
@@ -175,17 +173,9 @@ fn a_query_that_cannot_be_answered_says_why() {
 #[test]
 fn a_reader_of_an_answer_may_leave_early() {
     let dir = run();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_tenure"))
-        .args(["sql", "select a.* from features a cross join snapshots b", "--out", "one", "--format", "csv"])
-        .current_dir(dir.path())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let mut stderr = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+    let endless = "select a.* from features a cross join snapshots b";
+    let (code, stderr) = left_early(dir.path(), &["sql", endless, "--out", "one", "--format", "csv"]);
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

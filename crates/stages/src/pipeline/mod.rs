@@ -44,9 +44,7 @@ pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Re
     job.folder.begin(begin(config));
     for stage in Stage::RUN {
         job.step(stage)?;
-        if stage == Stage::Validate && config.validate.strict {
-            job = job.refuse_failed_checks()?;
-        }
+        job = job.refuse_failed_checks(stage)?;
     }
     let manifest = job.folder.publish()?;
     summarise::summary(config, &manifest, out)
@@ -69,10 +67,7 @@ pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf
         manifest.parameters = fresh.parameters;
     }
     let sentence = job.step(stage)?;
-    if stage == Stage::Validate && config.validate.strict {
-        job = job.refuse_failed_checks()?;
-    }
-    let manifest = job.folder.publish()?;
+    let manifest = job.refuse_failed_checks(stage)?.folder.publish()?;
     let facts = manifest.stages.get(stage.name()).cloned().unwrap_or(Value::Null);
     let warnings = manifest.warnings.get(stage.name()).cloned().unwrap_or_default();
     Ok(StageReport { stage, sentence, facts, warnings })
@@ -149,7 +144,10 @@ impl<'a> Job<'a> {
     }
 
     /// Under `strict` a failed check of level error ends the run, and only the outcome of the checks is published.
-    fn refuse_failed_checks(self) -> Result<Self> {
+    fn refuse_failed_checks(self, stage: Stage) -> Result<Self> {
+        if stage != Stage::Validate || !self.config.validate.strict {
+            return Ok(self);
+        }
         let facts: validate::Facts = self.folder.record_of(Stage::Validate)?;
         if facts.passed {
             return Ok(self);

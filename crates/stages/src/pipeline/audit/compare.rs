@@ -59,6 +59,9 @@ impl Bench<'_> {
             engine.register("customers", &self.run.path(artifact::CUSTOMERS, Stage::Ingest)?)?;
         }
         let arrivals = engine.select("select count(recorded_at) as n from transactions", &[])?.one_i64("n")?;
+        for folder in STORE {
+            self.run.path(folder, Stage::Features)?;
+        }
         let Some(&last) = instants.last() else { return Ok(Vec::new()) };
         let truth = self.fitted(&engine, last, "unchanged")?;
         let mut checks = Vec::new();
@@ -142,7 +145,6 @@ impl Bench<'_> {
             names.filter_map(|name| Some((snapshot_of(&name, folder)?, name))).collect()
         };
         for folder in folders {
-            self.run.path(folder, Stage::Features)?;
             let (ours, theirs) = (parts(self.run, folder), parts(&other, folder));
             for (snapshot, name) in ours.iter().filter(|(snapshot, _)| *snapshot <= at) {
                 if self.run.manifest.artefact(name) == other.manifest.artefact(name) {

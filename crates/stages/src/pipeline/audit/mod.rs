@@ -98,6 +98,7 @@ impl Check {
 /// # Errors
 /// [`Error::Missing`] where there is no finished run; any [`Error`] of the stages that are made again.
 pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Result<String> {
+    // A run that is not finished, or no longer whole, is told before minutes of work and not after them.
     for (artefact, stage) in [
         (artifact::TRANSACTIONS, Stage::Ingest),
         (artifact::CLEANED, Stage::Clean),
