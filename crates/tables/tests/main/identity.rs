@@ -7,7 +7,7 @@ use tenure_tables::engine::EngineConfig;
 use tenure_tables::query;
 
 use crate::queries::{random_lines, random_question, shuffled};
-use crate::shop::{DAY_US, Line, Tables, numbered};
+use crate::shop::{DAY_US, Line, Question, Tables, numbered};
 
 /// Some 27,000 lines of 600 customers, so that a file has more than one page; every eighth line is given back, in part
 /// or in whole, and every fiftieth stands there twice.
@@ -78,6 +78,20 @@ fn the_same_bytes_on_any_threads_in_any_batches_and_from_any_order_of_rows() {
     // Numbered anew: the lines tell their numbers, and the events which order was the first of an instant.
     let found = files(&numbered(&shuffled(&lines)), 2, 97);
     assert_eq!(differing(&expected, &found), ["cleaned", "order_events", "quarantine"]);
+}
+
+/// Where a shop is large, the features are computed for a few snapshots at a time.
+#[test]
+fn a_snapshot_has_the_same_bytes_alone_and_among_others() {
+    let (lines, question) = (numbered(&lines()), random_question());
+    let features = |snapshots: &[&'static str], at: &str| {
+        let some = Question { snapshots: snapshots.to_vec(), ..question.clone() };
+        let tables = Tables::build(&lines, &some, &EngineConfig { threads: 2, ..EngineConfig::default() });
+        fs::read(tables.path("features").join(format!("as_of={at}/part-0.parquet"))).unwrap()
+    };
+    for at in &question.snapshots {
+        assert!(features(&question.snapshots, at) == features(&[at], at), "{at}");
+    }
 }
 
 /// Otherwise the comparison above would compare nothing.
