@@ -57,6 +57,8 @@ pub struct Facts {
     pub linked_returns: u64,
     /// Returns whose sale was not found.
     pub unlinked_returns: u64,
+    /// Credits (manual corrections, say) whose line was found.
+    pub linked_credits: u64,
     /// Sales outside the fences.
     pub outlier_lines: u64,
     /// Orders that the isolation forest finds unusual.
@@ -140,13 +142,15 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         return Err(nothing_left(quarantined));
     }
     let sentence = format!(
-        "{} of {} lines kept ({} customers), {} set aside with a reason; {} of {} returns linked to their sale",
+        "{} of {} lines kept ({} customers), {} set aside with a reason; {} of {} returns linked to their sale, {} \
+         credits to their line",
         facts.kept,
         facts.rows_in,
         facts.customers,
         facts.quarantined,
         facts.linked_returns,
-        facts.linked_returns + facts.unlinked_returns
+        facts.linked_returns + facts.unlinked_returns,
+        facts.linked_credits
     );
     run.set_timeline(timeline);
     run.record(Stage::Clean, &facts, warnings)?;
@@ -388,7 +392,8 @@ fn gather(
     )?;
     let names = kinds.texts("kind")?;
     let counts: BTreeMap<String, u64> = names.iter().cloned().zip(kinds.u64s("n")?).collect();
-    let linked_returns: u64 = kinds.u64s("linked")?.iter().sum();
+    let linked: BTreeMap<String, u64> = names.iter().cloned().zip(kinds.u64s("linked")?).collect();
+    let of = |counts: &BTreeMap<String, u64>, kind: &str| counts.get(kind).copied().unwrap_or(0);
     let customers =
         engine.select("select count(distinct customer_id) as n from cleaned where kind in ('sale', 'charge')", &[])?;
     Ok(Facts {
@@ -399,8 +404,9 @@ fn gather(
         set_aside,
         customers: customers.one_i64("n")? as u64,
         cancellations_by_prefix,
-        linked_returns,
-        unlinked_returns: counts.get("return").copied().unwrap_or(0) - linked_returns,
+        linked_returns: of(&linked, "return"),
+        unlinked_returns: of(&counts, "return") - of(&linked, "return"),
+        linked_credits: of(&linked, "adjustment"),
         outlier_lines: kinds.u64s("outliers")?.iter().sum(),
         outlier_orders,
         kinds: counts,

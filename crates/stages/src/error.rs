@@ -71,6 +71,16 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+    /// The disk is full.
+    #[error("the disk is full: {problem}")]
+    Full {
+        /// What could not be written, as a sentence.
+        problem: String,
+        /// Bytes of this run that were written.
+        written: u64,
+        /// Bytes of the run before in the same folder, where there is one.
+        before: Option<u64>,
+    },
     /// A stage needs an artefact that is not there.
     #[error("{artefact} is missing from {}", out.display())]
     Missing {
@@ -125,21 +135,30 @@ impl Error {
         move |source| Self::Math { what, source }
     }
 
+    /// The system's answer, where the file system is behind the error.
+    #[must_use]
+    pub fn io_source(&self) -> Option<&std::io::Error> {
+        match self {
+            Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => Some(source),
+            Self::Tables(e) => e.io_source(),
+            _ => None,
+        }
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Self::Config(_) => Kind::Config,
             Self::Checks { .. } | Self::Audit { .. } => Kind::Checks,
-            Self::Network { .. } | Self::Busy { .. } => Kind::Retryable,
-            Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => io_kind(source),
+            Self::Network { .. } | Self::Busy { .. } | Self::Full { .. } => Kind::Retryable,
             Self::Input { .. }
             | Self::World(_)
             | Self::Missing { .. }
             | Self::Corrupt { .. }
             | Self::Tables(tenure_tables::Error::Read { .. }) => Kind::Input,
-            Self::Tables(e) => e.io_source().map_or(Kind::Internal, io_kind),
-            Self::Math { .. } | Self::Figure(_) => Kind::Internal,
+            Self::Io { .. } | Self::Tables(_) | Self::Figure(_) => self.io_source().map_or(Kind::Internal, io_kind),
+            Self::Math { .. } => Kind::Internal,
         }
     }
 
@@ -160,11 +179,13 @@ impl Error {
             Self::Input { cure, .. } | Self::Network { cure, .. } => Some(cure.clone()),
             Self::Config(e) => e.hint(),
             Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
-            Self::Tables(e) => Some(match (e.io_source(), e.cure()) {
-                (Some(source), _) => io_hint(source).to_owned(),
-                (None, Some(cure)) => cure.to_owned(),
-                (None, None) => "this is a fault of tenure: please report it with the command".to_owned(),
-            }),
+            Self::Io { .. } | Self::Tables(_) | Self::Figure(_) if self.io_source().is_some() => {
+                self.io_source().map(|source| io_hint(source).to_owned())
+            }
+            Self::Tables(e) => {
+                Some(e.cure().unwrap_or("this is a fault of tenure: please report it with the command").to_owned())
+            }
+            Self::Full { written, before, .. } => Some(full_hint(*written, *before)),
             Self::Missing { stage, .. } => {
                 Some(format!("run `tenure {stage}` on the same folder first, or `tenure run FILE` for all stages"))
             }
@@ -176,12 +197,26 @@ impl Error {
                 Some("read audit.json for every finding; until they are explained, do not trust the run".to_owned())
             }
             Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
-            Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => Some(io_hint(source).to_owned()),
-            Self::Math { .. } | Self::Figure(_) => {
+            Self::Math { .. } | Self::Figure(_) | Self::Io { .. } => {
                 Some("this is a fault of tenure or data of a shape it does not know: please report it".to_owned())
             }
         }
     }
+}
+
+/// How much to free: where an earlier run says what a run takes, at least what is missing of that.
+fn full_hint(written: u64, before: Option<u64>) -> String {
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    let need = match before {
+        Some(before) if before > written => format!(
+            "free at least {:.1} MB (this run had written {:.1} MB, and the one before takes {:.1} MB)",
+            mb(before - written),
+            mb(written),
+            mb(before)
+        ),
+        _ => format!("free some space beyond the {:.1} MB that this run had written", mb(written)),
+    };
+    format!("{need} and run the same command again; the run before is as it was")
 }
 
 fn io_kind(source: &std::io::Error) -> Kind {

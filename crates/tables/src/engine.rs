@@ -196,14 +196,32 @@ impl Engine {
     /// # Errors
     /// [`Error::Engine`] when the query is refused or fails, or the file cannot be written.
     pub fn write(&self, sql: &str, params: &[(&str, Value)], path: &Path) -> Result<u64> {
+        self.write_each(sql, &[params], path)
+    }
+
+    /// Runs a query once with each of several sets of values and writes all rows to one Parquet file; gives their
+    /// number. What one set needs in memory is free before the next.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the query is refused or fails, or the file cannot be written; [`Error::Contract`] without
+    /// a set of values.
+    pub fn write_each(&self, sql: &str, sets: &[&[(&str, Value)]], path: &Path) -> Result<u64> {
         self.runtime.block_on(async {
-            let plan = self.plan(sql, params).await?;
-            let mut stream = plan.execute_stream().await.map_err(Error::engine(title(sql)))?;
-            let mut writer = BackgroundWriter::create(path, stream.schema())?;
-            while let Some(batch) = stream.next().await {
-                writer.push(batch.map_err(Error::engine(title(sql)))?)?;
+            let mut writer: Option<BackgroundWriter> = None;
+            for params in sets {
+                let plan = self.plan(sql, params).await?;
+                let mut stream = plan.execute_stream().await.map_err(Error::engine(title(sql)))?;
+                let open = match &mut writer {
+                    Some(open) => open,
+                    None => writer.insert(BackgroundWriter::create(path, stream.schema())?),
+                };
+                while let Some(batch) = stream.next().await {
+                    open.push(batch.map_err(Error::engine(title(sql)))?)?;
+                }
             }
-            writer.finish()
+            let nothing =
+                || Error::Contract { table: path.display().to_string(), problem: "nothing was asked of it".to_owned() };
+            writer.ok_or_else(nothing)?.finish()
         })
     }
 

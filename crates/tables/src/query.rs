@@ -58,10 +58,10 @@ pub const AMOUNT_HISTOGRAM: Query = query(
 /// Every line of the source, kept or set aside with a reason.
 pub const CLEANED: Query =
     query("cleaned", include_str!("../sql/staging/cleaned.sql"), include_str!("../sql/staging/cleaned.toml"));
-/// What was said of each customer's attributes, once.
+/// What was said of one attribute of the customers, once.
 pub const CUSTOMERS: Query =
     query("customers", include_str!("../sql/staging/customers.sql"), include_str!("../sql/staging/customers.toml"));
-/// Attributes of which a file says two things at once.
+/// Where a file says two things of one attribute at once.
 pub const CUSTOMER_CONFLICTS: Query = query(
     "customer_conflicts",
     include_str!("../sql/staging/customer_conflicts.sql"),

@@ -221,7 +221,7 @@ fn a_full_or_failing_disk_leaves_the_run_before_and_says_what_to_do() {
                 assert!(error == "EROFS" || output.status.code() == Some(3), "{what}");
                 assert!(whole(&bench.path("out")).unwrap() == bench.before, "{what}");
                 // What cannot be written cannot be said either.
-                let cure = if error == "ENOSPC" { "free some space" } else { "fix: " };
+                let cure = if error == "ENOSPC" { "this run had written" } else { "fix: " };
                 assert!(call == "write" || stderr.contains(cure), "{what}");
             }
             bench.survives(&what);

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, files_under, keep_only, remove};
 use super::manifest::{INPUTS, TIMELINE, record};
+use super::room::Room;
 use super::write::write_json;
 use super::{FileFact, MANIFEST, Made, Manifest, TIMINGS, read_json};
 use crate::ctx::{Caller, Stage};
@@ -32,6 +33,7 @@ pub struct RunFolder {
     has_new: bool,
     /// What an interrupted process left in `work`, and what is published.
     known: Vec<Known>,
+    room: Room,
     log: Mutex<Log>,
 }
 
@@ -85,10 +87,13 @@ impl RunFolder {
             left.as_ref().is_some_and(|known| is_state || known.manifest.artefact(&name).is_some())
         })?;
         let published = layout.published().and_then(|folder| Known::read(folder, &caller.build));
+        let size = |known: &Known| known.manifest.artefacts.iter().map(|fact| fact.bytes).sum();
+        let room = Room { work: work.clone(), before: published.as_ref().map(size) };
         Ok(Self {
             out: out.to_path_buf(),
             layout,
             work,
+            room,
             manifest: Manifest::default(),
             timings: Timings { build: caller.build.clone(), ..Timings::default() },
             mine: BTreeSet::new(),
@@ -345,6 +350,11 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] when a file cannot be read or written.
     pub fn finish_stage(&mut self, stage: Stage, settings: String, seconds: f64) -> Result<()> {
+        let room = self.room.clone();
+        self.keep_stage(stage, settings, seconds).map_err(|error| room.explain(error))
+    }
+
+    fn keep_stage(&mut self, stage: Stage, settings: String, seconds: f64) -> Result<()> {
         let Log { mut reads, writes, adopted, .. } = std::mem::take(&mut *self.log());
         let mut paths = Vec::new();
         for artefact in &writes {
@@ -394,13 +404,16 @@ impl RunFolder {
         fs::rename(&new, &path).map_err(Error::io(&path))
     }
 
-    /// Removes what a stage that has failed was writing.
-    pub fn abandon_stage(&self) {
+    /// Removes what a stage that has failed was writing; gives the error, with the bytes that are needed where the disk
+    /// is full.
+    pub fn abandon_stage(&self, error: Error) -> Error {
+        let error = self.room.explain(error);
         let writes = std::mem::take(&mut *self.log()).writes;
         for path in writes.into_iter().map(|artefact| self.work.join(artefact)) {
             // The next run removes what cannot be removed now.
             let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         }
+        error
     }
 
     /// Publishes only the named files of what was written, and leaves all else as it was.
@@ -424,6 +437,11 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] when a file cannot be linked, removed or brought to the disk; what is published stays as it was.
     pub fn publish(self) -> Result<Manifest> {
+        let room = self.room.clone();
+        self.show().map_err(|error| room.explain(error))
+    }
+
+    fn show(self) -> Result<Manifest> {
         let mut foreign = Vec::new();
         if let Some(folder) = self.layout.published() {
             let published: Option<Manifest> = read_json(&folder.join(MANIFEST)).ok().flatten();

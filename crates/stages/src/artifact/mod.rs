@@ -7,6 +7,7 @@
 mod folder;
 mod layout;
 mod manifest;
+mod room;
 mod run;
 mod write;
 

@@ -175,8 +175,13 @@ fn what_an_interrupted_run_had_finished_is_taken_up_and_the_rest_is_gone() {
     let run = open(out);
     run.begin_stage();
     run.write_text("data/half.txt", "ha").unwrap();
-    run.abandon_stage();
+    let full = Error::io(Path::new("half.txt"))(std::io::ErrorKind::StorageFull.into());
+    let error = run.abandon_stage(full);
     assert!(!out.join(".tenure/run-2/data/half.txt").exists(), "a stage that fails cleans up");
+    // "ha" was written; the run before holds "one".
+    assert!(matches!(error, Error::Full { written: 2, before: Some(3), .. }), "{error:?}");
+    assert!(error.hint().unwrap().starts_with("free at least 0.0 MB (this run had written 0.0 MB, and the one before"));
+    assert_eq!(error.kind(), crate::error::Kind::Retryable);
 }
 
 #[test]

@@ -18,13 +18,14 @@ use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::time::Instant;
-use crate::timeline::Windows;
+use crate::timeline::{Timeline, Windows};
 
 pub use describe::{Absent, Change, Described, Description, Spread, describe};
 
+use attributes::Attributes;
 pub use attributes::Matched;
 
-/// The most pairs of an event and a snapshot that are aggregated at once: some 3 GB.
+/// The most pairs of an event and a snapshot, or of an event and a window, that are aggregated at once: some 3 GB.
 const MOST_PAIRS: usize = 12_000_000;
 /// Horizons that notebooks always find, days; the configured ones are added.
 const HORIZONS: [i64; 4] = [30, 60, 90, 180];
@@ -65,64 +66,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let list = run.write(artifact::SNAPSHOTS)?;
     write_snapshots(&list, &snapshots)?;
     engine.register("snapshots", &list)?;
-    let folder = run.write(artifact::FEATURES)?;
-    let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
-    let sql = supported_sql(engine, &season)?;
     let attributes = attributes::read(engine, run, timeline.as_of, snapshots[0])?;
-    let sql = attributes.as_ref().map_or_else(|| sql.clone(), |attributes| attributes.joined_to(&sql));
-    // A snapshot's features depend on no other snapshot: as many are computed at a time as memory bears.
-    let events = engine.select("select count(*) as n from order_events", &[])?.one_i64("n")?.unsigned_abs() as usize;
-    let mut rows = 0;
-    for (i, group) in snapshots.chunks((MOST_PAIRS / events.max(1)).max(1)).enumerate() {
-        let part = run.write(&format!("data/snapshots_{i}.parquet"))?;
-        write_snapshots(&part, group)?;
-        engine.register("snapshots", &part)?;
-        rows += engine.write_partitioned(&sql, std::slice::from_ref(&season), &folder)?;
-        std::fs::remove_file(&part).map_err(Error::io(&part))?;
-    }
-    engine.register("features", &folder)?;
-
-    let mut horizons = HORIZONS.to_vec();
-    horizons.extend([i64::from(config.churn.horizon_days), i64::from(config.value.horizon_days)]);
-    horizons.sort_unstable();
-    horizons.dedup();
-    let closed: Vec<(Instant, i64)> = snapshots
-        .iter()
-        .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
-        .filter(|(s, h)| timeline.is_closed(*s, *h))
-        .collect();
-    let roles = |windows_of: &dyn Fn(i64) -> Option<Windows>| -> Vec<Option<String>> {
-        closed.iter().map(|(s, h)| windows_of(*h)?.role(*s).map(str::to_owned)).collect()
-    };
-    let windows = run.write(artifact::LABEL_WINDOWS)?;
-    store::write_columns(
-        &windows,
-        &[
-            ("as_of", Column::Text(closed.iter().map(|(s, _)| s.to_string()).collect())),
-            ("as_of_us", Column::I64(closed.iter().map(|(s, _)| s.0).collect())),
-            ("horizon_days", Column::I64(closed.iter().map(|(_, h)| *h).collect())),
-            ("end_us", Column::I64(closed.iter().map(|(s, h)| s.plus_days(*h).0).collect())),
-            // What a window may do, in the evaluation and in the deployed model: the bookkeeping that notebooks need.
-            ("in_evaluation", Column::OptText(roles(&|h| timeline.evaluation(&snapshots, h)))),
-            ("in_deployment", Column::OptText(roles(&|h| timeline.deployment(&snapshots, h)))),
-        ],
-    )?;
-    engine.register("label_windows", &windows)?;
-    let labels = run.write(artifact::LABELS)?;
-    let label_rows = engine.write_partitioned(query::LABELS.sql, &[], &labels)?;
-    if label_rows == 0 {
-        // No window is closed: an empty table says so, where none would leave that of an earlier run in its place.
-        store::write_columns(
-            &labels.join(format!("as_of={}", timeline.as_of)).join("part-0.parquet"),
-            &[
-                ("customer_id", Column::Text(Vec::new())),
-                ("horizon_days", Column::I64(Vec::new())),
-                ("orders", Column::I64(Vec::new())),
-                ("spend_gross", Column::F64(Vec::new())),
-                ("spend_net", Column::F64(Vec::new())),
-            ],
-        )?;
-    }
+    let rows = write_features(config, engine, run, &snapshots, attributes.as_ref())?;
+    let horizons = horizons(config);
+    let label_rows = write_labels(engine, run, &timeline, &snapshots, &horizons)?;
 
     let (features, absent) = supported(engine)?;
     let customers = attributes.as_ref().map(|attributes| attributes.matched.clone());
@@ -149,6 +96,111 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
     run.record(Stage::Features, &facts, warnings)?;
     Ok(sentence)
+}
+
+/// Computes the features of every snapshot; gives the number of rows.
+fn write_features(
+    config: &Config,
+    engine: &Engine,
+    run: &mut RunFolder,
+    snapshots: &[Instant],
+    attributes: Option<&Attributes>,
+) -> Result<u64> {
+    let folder = run.write(artifact::FEATURES)?;
+    let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
+    let mut sql = supported_sql(engine, &season)?;
+    if let Some(attributes) = attributes {
+        sql = attributes.joined_to(&sql);
+    }
+    let mut rows = 0;
+    for (i, group) in snapshots.chunks(at_a_time(engine, 1)?).enumerate() {
+        let part = run.write(&format!("data/snapshots_{i}.parquet"))?;
+        write_snapshots(&part, group)?;
+        engine.register("snapshots", &part)?;
+        rows += engine.write_partitioned(&sql, std::slice::from_ref(&season), &folder)?;
+        std::fs::remove_file(&part).map_err(Error::io(&part))?;
+    }
+    engine.register("features", &folder)?;
+    Ok(rows)
+}
+
+/// Computes the labels of every closed window and lists the windows; gives the number of label rows.
+fn write_labels(
+    engine: &Engine,
+    run: &mut RunFolder,
+    timeline: &Timeline,
+    snapshots: &[Instant],
+    horizons: &[i64],
+) -> Result<u64> {
+    let folder = run.write(artifact::LABELS)?;
+    let mut rows = 0;
+    for (i, group) in snapshots.chunks(at_a_time(engine, horizons.len())?).enumerate() {
+        let part = run.write(&format!("data/label_windows_{i}.parquet"))?;
+        write_windows(&part, timeline, snapshots, group, horizons)?;
+        engine.register("label_windows", &part)?;
+        rows += engine.write_partitioned(query::LABELS.sql, &[], &folder)?;
+        std::fs::remove_file(&part).map_err(Error::io(&part))?;
+    }
+    let windows = run.write(artifact::LABEL_WINDOWS)?;
+    write_windows(&windows, timeline, snapshots, snapshots, horizons)?;
+    if rows == 0 {
+        // No window is closed: an empty table says so, where none would leave that of an earlier run in its place.
+        store::write_columns(
+            &folder.join(format!("as_of={}", timeline.as_of)).join("part-0.parquet"),
+            &[
+                ("customer_id", Column::Text(Vec::new())),
+                ("horizon_days", Column::I64(Vec::new())),
+                ("orders", Column::I64(Vec::new())),
+                ("spend_gross", Column::F64(Vec::new())),
+                ("spend_net", Column::F64(Vec::new())),
+            ],
+        )?;
+    }
+    Ok(rows)
+}
+
+/// How many snapshots are computed at once, where each is paired with every event `times` over. A snapshot's rows
+/// depend on no other snapshot: as many are taken as memory bears.
+fn at_a_time(engine: &Engine, times: usize) -> Result<usize> {
+    let events = engine.select("select count(*) as n from order_events", &[])?.one_i64("n")?.unsigned_abs() as usize;
+    Ok((MOST_PAIRS / (events * times).max(1)).max(1))
+}
+
+/// The horizons that have labels, days, ascending.
+fn horizons(config: &Config) -> Vec<i64> {
+    let mut horizons = HORIZONS.to_vec();
+    horizons.extend([i64::from(config.churn.horizon_days), i64::from(config.value.horizon_days)]);
+    horizons.sort_unstable();
+    horizons.dedup();
+    horizons
+}
+
+/// Lists the closed windows that start at the snapshots of `group`, and what each may do in the evaluation and in the
+/// deployed model: the bookkeeping that notebooks need.
+fn write_windows(
+    path: &Path,
+    timeline: &Timeline,
+    snapshots: &[Instant],
+    group: &[Instant],
+    horizons: &[i64],
+) -> Result<u64> {
+    let closed: Vec<(Instant, i64)> = group
+        .iter()
+        .flat_map(|s| horizons.iter().map(|h| (*s, *h)))
+        .filter(|(s, h)| timeline.is_closed(*s, *h))
+        .collect();
+    let roles = |windows_of: &dyn Fn(i64) -> Option<Windows>| -> Vec<Option<String>> {
+        closed.iter().map(|(s, h)| windows_of(*h)?.role(*s).map(str::to_owned)).collect()
+    };
+    let columns = [
+        ("as_of", Column::Text(closed.iter().map(|(s, _)| s.to_string()).collect())),
+        ("as_of_us", Column::I64(closed.iter().map(|(s, _)| s.0).collect())),
+        ("horizon_days", Column::I64(closed.iter().map(|(_, h)| *h).collect())),
+        ("end_us", Column::I64(closed.iter().map(|(s, h)| s.plus_days(*h).0).collect())),
+        ("in_evaluation", Column::OptText(roles(&|h| timeline.evaluation(snapshots, h)))),
+        ("in_deployment", Column::OptText(roles(&|h| timeline.deployment(snapshots, h)))),
+    ];
+    Ok(store::write_columns(path, &columns)?)
 }
 
 fn write_snapshots(path: &Path, snapshots: &[Instant]) -> Result<u64> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tenure_tables::engine::Engine;
+use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
 use tenure_tables::read::{self, CustomersOptions, CustomersRead, ReadOptions, Understood};
 use tenure_tables::store::FileWriter;
@@ -75,9 +75,8 @@ pub(super) fn read(config: &Config, options: &ReadOptions, engine: &Engine, run:
     writer.finish()?;
     engine.register("customer_rows", &rows)?;
     refuse_addresses(engine, &name, &read)?;
-    refuse_conflicts(engine, &name, &read)?;
     let table = run.write(artifact::CUSTOMERS)?;
-    let values = engine.write(query::CUSTOMERS.sql, &[], &table)?;
+    let values = write_values(engine, &name, &read, &table)?;
     std::fs::remove_file(&rows).map_err(Error::io(&rows))?;
     engine.register("customers", &table)?;
     let customers = engine.select("select count(distinct customer_id) as n from customers", &[])?.one_i64("n")?;
@@ -112,6 +111,24 @@ pub(super) fn read(config: &Config, options: &ReadOptions, engine: &Engine, run:
         not_used,
     };
     Ok(Some(Read { input, facts, warnings }))
+}
+
+/// Writes what is said of each attribute, once; gives the number of values. One attribute at a time, so that memory
+/// does not grow with their number.
+fn write_values(engine: &Engine, file: &str, read: &CustomersRead, table: &Path) -> Result<u64> {
+    let name_of = |attribute: &str| [("attribute", Value::Text(attribute.to_owned()))];
+    let mut names = Vec::new();
+    for attribute in &read.attributes {
+        let name = name_of(&attribute.name);
+        refuse_conflicts(engine, file, attribute, &name)?;
+        names.push(name);
+    }
+    if names.is_empty() {
+        // No attribute has no name: an empty table with its columns.
+        names.push(name_of(""));
+    }
+    let names: Vec<&[(&str, Value)]> = names.iter().map(|name| &name[..]).collect();
+    Ok(engine.write_each(query::CUSTOMERS.sql, &names, table)?)
 }
 
 /// Columns of addresses are known by their names and left out; one that is known only by its values is the user's to
@@ -155,18 +172,15 @@ fn settings(config: &Config, options: &ReadOptions) -> CustomersOptions {
 }
 
 /// Two values of one attribute for one customer at one instant: which of them holds cannot be told.
-fn refuse_conflicts(engine: &Engine, name: &str, read: &CustomersRead) -> Result<()> {
-    let conflicts = engine.select(query::CUSTOMER_CONFLICTS.sql, &[])?;
+fn refuse_conflicts(engine: &Engine, file: &str, attribute: &read::Attribute, name: &[(&str, Value)]) -> Result<()> {
+    let conflicts = engine.select(query::CUSTOMER_CONFLICTS.sql, name)?;
     let Some(more) = conflicts.n_rows().checked_sub(1) else { return Ok(()) };
     let text = |column: &str| -> Result<String> { Ok(conflicts.texts(column)?.swap_remove(0)) };
     let row = |column: &str| -> Result<i64> { Ok(conflicts.i64s(column)?[0]) };
-    let attribute = text("attribute")?;
-    let found = read.attributes.iter().find(|a| a.name == attribute);
-    let header = found.map_or(attribute.as_str(), |a| a.header.as_str());
     let (first, other) = (row("first_line")?, row("other_line")?);
     let (one, two) = (text("first_text")?, text("other_text")?);
-    let customer = text("customer_id")?;
-    let (said, cure) = if found.is_some_and(|a| a.never_changes) {
+    let (header, customer) = (&attribute.header, text("customer_id")?);
+    let (said, cure) = if attribute.never_changes {
         let said = format!("'{header}' of customer {customer} never changes, it is said, but is");
         (said, "take it out of customers.never_changes and give a valid_from to every row, or keep one of the rows")
     } else {
@@ -179,7 +193,7 @@ fn refuse_conflicts(engine: &Engine, name: &str, read: &CustomersRead) -> Result
     let more = if more == 0 { String::new() } else { format!(" ({more} more like this)") };
     Err(Error::Input {
         problem: format!("{said} '{one}' in row {first} and '{two}' in row {other}{more}"),
-        place: Some(format!("{name}, rows {first} and {other}")),
+        place: Some(format!("{file}, rows {first} and {other}")),
         cure: cure.to_owned(),
     })
 }

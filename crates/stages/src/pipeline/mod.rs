@@ -113,7 +113,7 @@ impl<'a> Job<'a> {
             "nothing has changed: taken over from the last run".to_owned()
         } else {
             self.folder.begin_stage();
-            let sentence = self.compute(stage, &config).inspect_err(|_| self.folder.abandon_stage())?;
+            let sentence = self.compute(stage, &config).map_err(|error| self.folder.abandon_stage(error))?;
             let seconds = ((self.ctx.elapsed)() - start).as_secs_f64();
             self.folder.finish_stage(stage, settings, seconds)?;
             sentence

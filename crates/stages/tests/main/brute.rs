@@ -144,11 +144,11 @@ fn kept(lines: &[Line], as_of: i64) -> Vec<&Line> {
     order.into_iter().map(|i| &lines[i]).collect()
 }
 
-/// For each line the sale that it cancels: the latest of the same customer, product and price that was ordered and
-/// known by then and is large enough; what exceeds a sale's quantity cancels nothing.
+/// For each line the one that it cancels. A return cancels the latest sale of the same customer, product and price that
+/// was ordered and known by then and is large enough; a credit cancels the latest line of the customer with its amount.
+/// What exceeds a line's quantity cancels nothing.
 fn links(lines: &[&Line]) -> Vec<Option<usize>> {
-    let mut returns: Vec<usize> =
-        (0..lines.len()).filter(|&i| lines[i].quantity < 0 && lines[i].is_product()).collect();
+    let mut returns: Vec<usize> = (0..lines.len()).filter(|&i| lines[i].quantity < 0).collect();
     returns.sort_by_key(|&i| (lines[i].known(), i));
     let mut links = vec![None; lines.len()];
     let mut returned = vec![0; lines.len()];
@@ -156,13 +156,16 @@ fn links(lines: &[&Line]) -> Vec<Option<usize>> {
         let back = lines[i];
         let mut best: Option<usize> = None;
         for (j, sale) in lines.iter().enumerate() {
-            let fits = sale.quantity > 0
+            let same = if back.is_product() {
+                sale.sku == back.sku && sale.cents == back.cents && sale.quantity >= -back.quantity
+            } else {
+                back.cents > 0 && sale.value_cents() == -back.value_cents()
+            };
+            let fits = same
+                && sale.quantity > 0
                 && sale.customer == back.customer
-                && sale.sku == back.sku
-                && sale.cents == back.cents
                 && sale.at <= back.at
-                && sale.known() <= back.known()
-                && sale.quantity >= -back.quantity;
+                && sale.known() <= back.known();
             // The latest; of several in one instant the one known first, then the first in the file.
             let better = |b: usize| (sale.at, lines[b].known()) > (lines[b].at, sale.known());
             if fits && best.is_none_or(better) {
@@ -170,7 +173,7 @@ fn links(lines: &[&Line]) -> Vec<Option<usize>> {
             }
         }
         if let Some(sale) = best {
-            returned[sale] -= back.quantity;
+            returned[sale] += if back.is_product() { -back.quantity } else { lines[sale].quantity };
             links[i] = (returned[sale] <= lines[sale].quantity).then_some(sale);
         }
     }
@@ -219,7 +222,7 @@ fn features(
                 product_lines += 1;
                 products.insert(&line.sku);
             }
-        } else if line.is_product() {
+        } else if line.is_product() || link.is_some() {
             returns += 1;
             if let Some(sale) = link {
                 // The sale was known before the cancellation, but may stand behind it in the file.
@@ -284,15 +287,15 @@ fn features(
     Some(found)
 }
 
-fn outcome(lines: &[&Line], customer: &str, from: i64, to: i64) -> [f64; 3] {
+fn outcome(lines: &[&Line], links: &[Option<usize>], customer: &str, from: i64, to: i64) -> [f64; 3] {
     let inside = |at: i64| from <= at && at < to;
     let mut orders = BTreeSet::new();
     let (mut gross, mut back) = (0, 0);
-    for line in lines.iter().filter(|l| l.customer == customer) {
+    for (line, link) in lines.iter().zip(links).filter(|(l, _)| l.customer == customer) {
         if line.quantity > 0 && inside(line.at) {
             orders.insert(&line.order);
             gross += line.value_cents();
-        } else if line.quantity < 0 && line.is_product() && inside(line.known()) {
+        } else if line.quantity < 0 && (line.is_product() || link.is_some()) && inside(line.known()) {
             back -= line.value_cents();
         }
     }
@@ -323,7 +326,7 @@ pub(crate) fn answer(lines: &[Line], question: Question<'_>) -> Answer {
             for &h in question.horizons {
                 if now + h * DAY <= data_end {
                     answer.windows.insert((name(now), h));
-                    let found = outcome(&lines, customer, now, now + h * DAY);
+                    let found = outcome(&lines, &links, customer, now, now + h * DAY);
                     answer.labels.insert((name(now), customer.clone(), h), found);
                 }
             }

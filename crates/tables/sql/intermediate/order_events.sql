@@ -1,6 +1,6 @@
 -- What happened to each order and when it was known: sums that can be added up to any snapshot.
 --
--- A linked cancellation counts at the time of the order it cancels (happened_at) but is known only when it was made
+-- A linked cancellation or credit counts at the time of the order it cancels (happened_at) but is known only when it was made
 -- (known_at): before that the sale stands, after it the sale is netted. Both instants are part of the key: what is
 -- learnt in one moment about two of them (a cancellation, and more billed under the same number) stays apart. Money is
 -- in integers of 1/10,000.
@@ -135,7 +135,7 @@ cancellation_events as (
         0 as priced_lines,
         0 as low_price_lines
     from cleaned
-    where kind = 'return' and cancels_order_id is not null
+    where cancels_order_id is not null
     group by customer_id, cancels_order_id, known_us, cancels_us
 ),
 

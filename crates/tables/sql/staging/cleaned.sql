@@ -54,6 +54,8 @@ classified as (
     from marked
 ),
 
+-- What gives money back: a return takes units of its product back, a credit (a manual correction, say) the whole amount
+-- of a line.
 returns as (
     select
         customer_id,
@@ -72,22 +74,40 @@ returns as (
     where kind = 'return' and customer_id is not null and quantity < 0 and known_at < $as_of
 ),
 
+credits as (
+    select
+        customer_id,
+        cast(round(-amount * 10000) as bigint) as amount_e4,
+        ordered_at,
+        known_at,
+        source,
+        line_no,
+        row_number() over (
+            partition by customer_id, ordered_at, order_id, sku, quantity, unit_price
+            order by known_at, source, line_no
+        ) as occurrence
+    from classified
+    where kind = 'adjustment' and customer_id is not null and amount < 0 and known_at < $as_of
+),
+
 sales as (
     select
         customer_id,
         sku,
         unit_price,
         quantity,
+        cast(round(amount * 10000) as bigint) as amount_e4,
+        kind,
         order_id,
         ordered_at,
         known_at,
         source,
         line_no
     from classified
-    where kind = 'sale' and customer_id is not null and quantity > 0 and known_at < $as_of
+    where kind in ('sale', 'charge') and customer_id is not null and quantity > 0 and known_at < $as_of
 ),
 
-candidates as (
+returnable as (
     select
         returns.source as return_source,
         returns.line_no as return_line_no,
@@ -111,7 +131,38 @@ candidates as (
             and sales.ordered_at <= returns.ordered_at
             and sales.known_at <= returns.known_at
             and sales.quantity >= returns.quantity
-    where returns.occurrence = 1 or not $drop_duplicates
+    where sales.kind = 'sale' and (returns.occurrence = 1 or not $drop_duplicates)
+),
+
+creditable as (
+    select
+        credits.source as return_source,
+        credits.line_no as return_line_no,
+        credits.known_at as returned_at,
+        sales.quantity as return_quantity,
+        sales.source as sale_source,
+        sales.line_no as sale_line_no,
+        sales.quantity as sale_quantity,
+        sales.order_id as sale_order_id,
+        sales.ordered_at as sale_ordered_at,
+        row_number() over (
+            partition by credits.source, credits.line_no
+            order by sales.ordered_at desc, sales.known_at, sales.source, sales.line_no
+        ) as choice
+    from credits
+    inner join sales
+        on
+            credits.customer_id = sales.customer_id
+            and credits.amount_e4 = sales.amount_e4
+            and sales.ordered_at <= credits.ordered_at
+            and sales.known_at <= credits.known_at
+    where credits.occurrence = 1 or not $drop_duplicates
+),
+
+candidates as (
+    select * from returnable
+    union all
+    select * from creditable
 ),
 
 running as (
@@ -126,7 +177,7 @@ running as (
     where choice = 1
 ),
 
--- A sale is cancelled at most once over: what exceeds its quantity stays an unlinked return.
+-- A line is cancelled at most once over: what exceeds its quantity stays unlinked.
 links as (
     select
         return_source,

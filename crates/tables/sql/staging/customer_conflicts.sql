@@ -1,4 +1,4 @@
--- Where the rows of the file say two things of one customer for one instant: the first is the earliest in the file.
+-- Where the rows of the file say two things of an attribute of one customer for one instant, the earliest row first.
 with
 
 customer_rows as (
@@ -11,6 +11,7 @@ customer_rows as (
         text,
         case when number is null then text end as word
     from customer_rows
+    where attribute = $attribute
 ),
 
 conflicts as (

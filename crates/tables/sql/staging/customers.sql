@@ -1,4 +1,4 @@
--- The values of the table of customers as they were written, each once. A value without valid_from holds always.
+-- The values of one attribute of the customers as they were written, each once; without valid_from it holds always.
 with
 
 customer_rows as (
@@ -9,6 +9,7 @@ customer_rows as (
         number,
         text
     from customer_rows
+    where attribute = $attribute
 )
 
 select
@@ -19,4 +20,4 @@ select
     min(text) as text
 from customer_rows
 group by customer_id, attribute, valid_from
-order by customer_id, attribute, valid_from nulls first
+order by customer_id, valid_from nulls first

@@ -94,6 +94,34 @@ fn every_line_is_kept_or_set_aside_with_a_reason() {
 }
 
 #[test]
+fn a_credit_takes_back_the_line_whose_amount_it_has() {
+    let lines = [
+        order("fay", "700", "2011-05-10 15:28:00", &[("P", 60.0, 649.5), ("Q", 1.0, 20.0)]),
+        order("fay", "C701", "2011-06-10 15:31:00", &[("M", -1.0, 38_970.0)]),
+        // Given back once; of the same amount once more there is nothing to take back.
+        order("fay", "C702", "2011-06-10 15:40:00", &[("M", -1.0, 38_970.0)]),
+        order("fay", "703", "2011-06-11 15:40:00", &[("P", 1.0, 649.5)]),
+        // A credit that comes before its line, and one of another customer, take nothing back.
+        order("fay", "C704", "2011-06-10 10:00:00", &[("D", -1.0, 649.5)]),
+        order("gil", "C705", "2011-06-20 10:00:00", &[("M", -1.0, 20.0)]),
+    ];
+    let tables = Tables::build(&numbered(&lines.concat()), &question(), &EngineConfig::default());
+    let sql = "select order_id, cancels_order_id from cleaned where kind = 'adjustment' order by order_id";
+    let links = tables.engine.select(sql, &[]).unwrap();
+    assert_eq!(links.texts("order_id").unwrap(), ["C701", "C702", "C704", "C705"]);
+    assert_eq!(links.texts("cancels_order_id").unwrap(), ["700", "", "", ""]);
+    check(&tables, "2011-06-01", "fay", &[("monetary_total", 38_990.0), ("return_rate", 0.0)]);
+    check(
+        &tables,
+        "2011-07-01",
+        "fay",
+        &[("monetary_total", 669.5), ("frequency", 2.0), ("order_max", 649.5), ("return_rate", 1.0 / 3.0)],
+    );
+    let label = tables.labels("2011-06-01", 30);
+    assert_eq!((label.get("fay", "spend_gross"), label.get("fay", "spend_net")), (649.5, 649.5 - 38_970.0));
+}
+
+#[test]
 fn a_customer_enters_with_the_first_order_strictly_before_the_snapshot() {
     let tables = tables();
     assert_eq!(tables.features("2011-06-01").customers(), ["00123", "bob", "cat", "eve"]);

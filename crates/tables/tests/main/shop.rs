@@ -183,7 +183,10 @@ impl Tables {
                    from raw_customers";
         self.engine.write(sql, &[], &self.path("customer_rows")).unwrap();
         self.register("customer_rows");
-        self.engine.write(query::CUSTOMERS.sql, &[], &self.path("customers")).unwrap();
+        let said = |attribute: &str| [("attribute", Value::Text(attribute.to_owned()))];
+        let attributes = ["region", "visits", "vip", "plan"].map(said);
+        let attributes = attributes.each_ref().map(|attribute| &attribute[..]);
+        self.engine.write_each(query::CUSTOMERS.sql, &attributes, &self.path("customers")).unwrap();
         self.register("customers");
         let values = [("first_us", Value::I64(us(first))), ("as_of_us", Value::I64(us(as_of)))];
         self.engine.write(query::ATTRIBUTE_KINDS.sql, &values, &self.path("attribute_kinds")).unwrap();
@@ -326,6 +329,7 @@ pub(crate) fn parameters(sql: &str, as_of: &str) -> Vec<(&'static str, Value)> {
         ("season_days", Value::I64(SEASON_DAYS)),
         ("first_us", Value::I64(us("2011-06-01"))),
         ("as_of_us", Value::I64(at)),
+        ("attribute", Value::Text("plan".to_owned())),
     ];
     all.into_iter().filter(|(name, _)| sql.contains(&format!("${name}"))).collect()
 }
