@@ -184,7 +184,7 @@ fn a_killed_run_leaves_the_run_before_and_the_next_one_finishes() {
 }
 
 #[test]
-#[ignore = "some five minutes: every call that changes the folder, and 150 moments"]
+#[ignore = "some ten minutes: every call that changes the folder, and 150 moments"]
 fn a_run_killed_anywhere_leaves_the_run_before_and_the_next_one_finishes() {
     let bench = Bench::new();
     let at_calls = if has_strace() { kill_at_calls(&bench, 1) } else { 0 };
