@@ -350,11 +350,6 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] when a file cannot be read or written.
     pub fn finish_stage(&mut self, stage: Stage, settings: String, seconds: f64) -> Result<()> {
-        let room = self.room.clone();
-        self.keep_stage(stage, settings, seconds).map_err(|error| room.explain(error))
-    }
-
-    fn keep_stage(&mut self, stage: Stage, settings: String, seconds: f64) -> Result<()> {
         let Log { mut reads, writes, adopted, .. } = std::mem::take(&mut *self.log());
         let mut paths = Vec::new();
         for artefact in &writes {

@@ -105,20 +105,23 @@ impl<'a> Job<'a> {
     fn step(&mut self, stage: Stage) -> Result<String> {
         self.ctx.progress.begin(stage);
         let start: Duration = (self.ctx.elapsed)();
+        let sentence = self.make(stage, start).map_err(|error| self.folder.abandon_stage(error))?;
+        self.ctx.progress.end(stage, &sentence);
+        Ok(sentence)
+    }
+
+    fn make(&mut self, stage: Stage, start: Duration) -> Result<String> {
         let config = self.config.only(sections(stage));
         let settings = settings(&config, stage, &self.folder)?;
         // Ingestion asks file by file what is new, and a verdict is never repeated, only reached again.
         let asks = ![Stage::Ingest, Stage::Audit].contains(&stage);
-        let sentence = if asks && self.folder.take_over_stage(stage, &settings)? {
-            "nothing has changed: taken over from the last run".to_owned()
-        } else {
-            self.folder.begin_stage();
-            let sentence = self.compute(stage, &config).map_err(|error| self.folder.abandon_stage(error))?;
-            let seconds = ((self.ctx.elapsed)() - start).as_secs_f64();
-            self.folder.finish_stage(stage, settings, seconds)?;
-            sentence
-        };
-        self.ctx.progress.end(stage, &sentence);
+        if asks && self.folder.take_over_stage(stage, &settings)? {
+            return Ok("nothing has changed: taken over from the last run".to_owned());
+        }
+        self.folder.begin_stage();
+        let sentence = self.compute(stage, &config)?;
+        let seconds = ((self.ctx.elapsed)() - start).as_secs_f64();
+        self.folder.finish_stage(stage, settings, seconds)?;
         Ok(sentence)
     }
 
