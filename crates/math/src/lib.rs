@@ -2,7 +2,7 @@
 //!
 //! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
 //! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`,
-//! `drift`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
+//! `drift`, `pace`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
 
 pub mod error;
 
@@ -13,6 +13,7 @@ pub mod metric;
 pub mod num;
 pub mod optim;
 pub mod outlier;
+pub mod pace;
 pub mod rng;
 pub mod season;
 

@@ -11,6 +11,7 @@ use tenure_math::calibrate::{Platt, Shift};
 use tenure_math::churn::{logistic, pool, recency, threshold};
 use tenure_math::metric::{self, RankedLabels, bootstrap};
 use tenure_math::num::Matrix;
+use tenure_math::pace::{self, Pace};
 use tenure_math::{rng, season};
 use tenure_tables::engine::Engine;
 use tenure_tables::store::{self, Column};
@@ -97,7 +98,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     if wanted.last() != Some(&timeline.as_of) {
         wanted.push(timeline.as_of);
     }
-    let panel = Panel::read(engine, run, &wanted, horizon, "spend_gross")?;
+    let panel = Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?;
     let mut warnings = panel.warnings.clone();
     let now = panel.rows(&[timeline.as_of]);
 
@@ -108,8 +109,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             timeline.data_end
         );
         warnings.push(format!("there is no churn model: {reason}"));
-        let none = vec![None; now.len()];
-        write_scores(run, &panel, &now, &none, f64::INFINITY)?;
+        write_scores(run, &panel, &now, horizon, None)?;
         let facts = Facts {
             horizon_days: horizon,
             evaluation: None,
@@ -169,7 +169,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let p_churn: Vec<f64> = scores.iter().map(|&s| calibration.apply(s)).collect();
 
     let threshold = calibrated.threshold.threshold;
-    write_scores(run, &panel, &now, &p_churn.iter().map(|&p| Some(p)).collect::<Vec<_>>(), threshold)?;
+    write_scores(run, &panel, &now, horizon, Some((&p_churn, threshold)))?;
     let mut importance: Vec<(String, f64)> = panel.names.iter().cloned().zip(refitted.boosting.importance()).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let model = Model {
@@ -494,14 +494,47 @@ impl Room<'_> {
     }
 }
 
-fn write_scores(run: &RunFolder, panel: &Panel, rows: &[usize], p_churn: &[Option<f64>], threshold: f64) -> Result<()> {
+/// Writes the probabilities with those of having left already, and who is flagged from the threshold on; null without a
+/// model.
+fn write_scores(
+    run: &RunFolder,
+    panel: &Panel,
+    rows: &[usize],
+    horizon_days: i64,
+    scored: Option<(&[f64], f64)>,
+) -> Result<()> {
+    let n = rows.len();
+    let (p_churn, p_gone, flagged) = match scored {
+        None => (vec![None; n], vec![None; n], vec![false; n]),
+        Some((p_churn, threshold)) => (
+            p_churn.iter().copied().map(Some).collect(),
+            gone(panel, rows, horizon_days, p_churn)?.into_iter().map(Some).collect(),
+            p_churn.iter().map(|p| *p >= threshold).collect(),
+        ),
+    };
     store::write_columns(
         &run.write(artifact::CHURN_SCORES)?,
         &[
             ("customer_id", Column::Text(rows.iter().map(|&i| panel.customers[i].clone()).collect())),
-            ("p_churn", Column::OptF64(p_churn.to_vec())),
-            ("flagged", Column::Bool(p_churn.iter().map(|p| p.is_some_and(|p| p >= threshold)).collect())),
+            ("p_churn", Column::OptF64(p_churn)),
+            ("p_gone", Column::OptF64(p_gone)),
+            ("flagged", Column::Bool(flagged)),
         ],
     )?;
     Ok(())
+}
+
+/// The part of each churn probability that is of having left already, if who stays keeps its pace.
+fn gone(panel: &Panel, rows: &[usize], horizon_days: i64, p_churn: &[f64]) -> Result<Vec<f64>> {
+    let (repeats, spans) = panel.pace(rows);
+    match Pace::fit(&repeats, &spans) {
+        Ok(pace) => Ok(p_churn
+            .iter()
+            .zip(repeats.iter().zip(&spans))
+            .map(|(&p, (&x, &s))| pace::gone(p, pace.silent(x, s, horizon_days as f64)))
+            .collect()),
+        // Nobody came back: silence says nothing of anybody.
+        Err(tenure_math::Error::Degenerate { .. }) => Ok(vec![0.0; rows.len()]),
+        Err(e) => Err(Error::math("the customers' pace")(e)),
+    }
 }

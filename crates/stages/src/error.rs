@@ -140,7 +140,8 @@ impl Error {
     pub fn io_source(&self) -> Option<&std::io::Error> {
         match self {
             Self::Io { source, .. } | Self::Figure(FigureError::Io { source, .. }) => Some(source),
-            Self::Tables(e) => e.io_source(),
+            Self::World(WorldError::Io { source, .. }) => Some(source),
+            Self::Tables(e) | Self::World(WorldError::Table(e)) => e.io_source(),
             _ => None,
         }
     }
@@ -153,11 +154,13 @@ impl Error {
             Self::Checks { .. } | Self::Audit { .. } => Kind::Checks,
             Self::Network { .. } | Self::Busy { .. } | Self::Full { .. } => Kind::Retryable,
             Self::Input { .. }
-            | Self::World(_)
+            | Self::World(WorldError::Parameter { .. })
             | Self::Missing { .. }
             | Self::Corrupt { .. }
             | Self::Tables(tenure_tables::Error::Read { .. }) => Kind::Input,
-            Self::Io { .. } | Self::Tables(_) | Self::Figure(_) => self.io_source().map_or(Kind::Internal, io_kind),
+            Self::Io { .. } | Self::Tables(_) | Self::World(_) | Self::Figure(_) => {
+                self.io_source().map_or(Kind::Internal, io_kind)
+            }
             Self::Math { .. } => Kind::Internal,
         }
     }
@@ -178,8 +181,10 @@ impl Error {
         match self {
             Self::Input { cure, .. } | Self::Network { cure, .. } => Some(cure.clone()),
             Self::Config(e) => e.hint(),
-            Self::World(_) => Some("choose the size and the dates within the bounds that the message names".to_owned()),
-            Self::Io { .. } | Self::Tables(_) | Self::Figure(_) if self.io_source().is_some() => {
+            Self::World(WorldError::Parameter { .. }) => {
+                Some("choose the size and the dates within the bounds that the message names".to_owned())
+            }
+            Self::Io { .. } | Self::Tables(_) | Self::World(_) | Self::Figure(_) if self.io_source().is_some() => {
                 self.io_source().map(|source| io_hint(source).to_owned())
             }
             Self::Tables(e) => {
@@ -197,7 +202,7 @@ impl Error {
                 Some("read audit.json for every finding; until they are explained, do not trust the run".to_owned())
             }
             Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
-            Self::Math { .. } | Self::Figure(_) | Self::Io { .. } => {
+            Self::Math { .. } | Self::Figure(_) | Self::Io { .. } | Self::World(_) => {
                 Some("this is a fault of tenure or data of a shape it does not know: please report it".to_owned())
             }
         }

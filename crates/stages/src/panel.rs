@@ -36,6 +36,8 @@ pub(crate) struct Panel {
     pub(crate) customers: Vec<String>,
     /// Purchases in the window; NaN where it is open.
     pub(crate) orders: Vec<f64>,
+    /// Purchases in the churn window; NaN where it is open.
+    pub(crate) orders_in_churn_window: Vec<f64>,
     /// Spend in the window, in the basis asked for; NaN where it is open.
     pub(crate) spend: Vec<f64>,
     /// What had to be left out.
@@ -49,18 +51,19 @@ struct FeatureRecord {
 }
 
 impl Panel {
-    /// Reads the features at the given snapshots with the outcomes of windows of `horizon_days`.
+    /// Reads the features at the given snapshots with the outcomes of windows of `horizon_days` and of `churn_days`.
     pub(crate) fn read(
         engine: &Engine,
         run: &RunFolder,
         snapshots: &[Instant],
         horizon_days: i64,
+        churn_days: i64,
         spend_column: &str,
     ) -> Result<Self> {
         let record: FeatureRecord = run.record_of(Stage::Features)?;
-        if !record.horizons.contains(&horizon_days) {
+        if let Some(days) = [horizon_days, churn_days].into_iter().find(|days| !record.horizons.contains(days)) {
             return Err(Error::Missing {
-                artefact: format!("the labels of windows of {horizon_days} days"),
+                artefact: format!("the labels of windows of {days} days"),
                 out: run.out().to_path_buf(),
                 stage: Stage::Features.name(),
             });
@@ -89,11 +92,19 @@ impl Panel {
                     select as_of, customer_id, cast(orders as double) as orders, {spend_column} as spend
                     from labels
                     where horizon_days = {horizon_days}
+                 ),
+                 churned as (
+                    select as_of, customer_id, cast(orders as double) as orders
+                    from labels
+                    where horizon_days = {churn_days}
                  )
-                 select features.*, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend
+                 select features.*, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend,
+                     churned.orders as outcome_churn
                  from features
                  left join outcomes
                      on features.as_of = outcomes.as_of and features.customer_id = outcomes.customer_id
+                 left join churned
+                     on features.as_of = churned.as_of and features.customer_id = churned.customer_id
                  where features.as_of in ({})
                  order by features.as_of, features.customer_id",
                 wanted.join(", ")
@@ -128,6 +139,7 @@ impl Panel {
             snapshots,
             customers: frame.texts("customer_id")?,
             orders: frame.f64s("outcome_orders")?,
+            orders_in_churn_window: frame.f64s("outcome_churn")?,
             spend: frame.f64s("outcome_spend")?,
             warnings,
         })
@@ -144,6 +156,12 @@ impl Panel {
             Some(j) => rows.iter().map(|&i| self.features.get(i, j)).collect(),
             None => vec![f64::NAN; rows.len()],
         }
+    }
+
+    /// Purchase days after the first, and the days from the first to the last, of each row.
+    pub(crate) fn pace(&self, rows: &[usize]) -> (Vec<f64>, Vec<f64>) {
+        let repeats = self.feature("purchase_days", rows).into_iter().map(|d| (d - 1.0).max(0.0)).collect();
+        (repeats, self.feature("active_span_days", rows).into_iter().map(|s| s.max(0.0)).collect())
     }
 
     /// A number for the customer of each of the rows: the same on every machine and for every set of rows.

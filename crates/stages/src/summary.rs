@@ -63,6 +63,8 @@ pub struct Summary {
     pub plan: Finding<Plan>,
     /// Plans beside the truth, best first; only a generated world knows it, else empty.
     pub truth: Vec<TruthRow>,
+    /// Forecasts beside the truth; empty like `truth`.
+    pub truth_checks: Vec<TruthCheck>,
     /// The run folder, as the user named it.
     pub out: String,
     /// What was written, most wanted first.
@@ -263,12 +265,25 @@ pub struct PlannedOffer {
 pub struct TruthRow {
     /// The plan, such as `oracle`, `tenure`, `greedy`, `random`.
     pub plan: String,
+    /// What it costs.
+    pub spend: f64,
     /// Its true net value.
     pub true_net: f64,
     /// The oracle's true net less this plan's.
     pub regret: f64,
     /// Regret as a share of the oracle's true net.
     pub regret_share: Option<f64>,
+}
+
+/// What a run said, and what is true in a generated world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TruthCheck {
+    /// What is compared.
+    pub what: String,
+    /// What the run said of it: money, or a share.
+    pub said: f64,
+    /// What is true.
+    pub truth: f64,
 }
 
 /// A file of the run.

@@ -66,6 +66,17 @@ impl Column {
 /// # Errors
 /// [`Error::Contract`] when the columns differ in length, [`Error::Io`] when the file cannot be written.
 pub fn write_columns(path: &Path, columns: &[(&str, Column)]) -> Result<u64> {
+    let batch = batch(columns)?;
+    let mut writer = FileWriter::create(path, batch.schema())?;
+    writer.push(&batch)?;
+    writer.finish()
+}
+
+/// Columns of one length as a batch, for a [`FileWriter`].
+///
+/// # Errors
+/// [`Error::Contract`] when the columns differ in length.
+pub fn batch(columns: &[(&str, Column)]) -> Result<RecordBatch> {
     let arrays: Vec<ArrayRef> = columns.iter().map(|(_, column)| column.array()).collect();
     let fields: Vec<Field> = columns
         .iter()
@@ -75,11 +86,8 @@ pub fn write_columns(path: &Path, columns: &[(&str, Column)]) -> Result<u64> {
             Field::new(*name, array.data_type().clone(), nullable)
         })
         .collect();
-    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
-        .map_err(|e| Error::Contract { table: path.display().to_string(), problem: e.to_string() })?;
-    let mut writer = FileWriter::create(path, batch.schema())?;
-    writer.push(&batch)?;
-    writer.finish()
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+        .map_err(|e| Error::Contract { table: "columns".to_owned(), problem: e.to_string() })
 }
 
 /// Rows that are handed to the encoder at a time. Where a page ends depends on it, so it must not be the engine's batch

@@ -3,6 +3,7 @@
 mod audit;
 mod demo;
 mod fetch;
+mod generate;
 mod init;
 mod run;
 mod settings;
@@ -41,6 +42,7 @@ enum Command {
     Init(init::Args),
     Run(run::Args),
     Demo(demo::Args),
+    Generate(generate::Args),
     Fetch(fetch::Args),
     Ingest(stage::Ingest),
     Validate(stage::Validate),
@@ -61,6 +63,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Init(args) => args.run(),
         Command::Run(args) => args.run(start),
         Command::Demo(args) => args.run(start),
+        Command::Generate(args) => args.run(),
         Command::Fetch(args) => args.run(),
         Command::Ingest(args) => args.run(start),
         Command::Validate(args) => args.run(start),

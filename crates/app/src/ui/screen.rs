@@ -1,7 +1,9 @@
 //! The screen at the end of a run: at most 40 lines of 100 columns, whatever was found.
 
 use tenure_stages::config::{Method, OfferTable, RateKind, ValueReading};
-use tenure_stages::summary::{ChurnQuality, Estimate, Finding, Plan, Segment, Summary, TruthRow, ValueQuality, Window};
+use tenure_stages::summary::{
+    ChurnQuality, Estimate, Finding, Plan, Segment, Summary, TruthCheck, TruthRow, ValueQuality, Window,
+};
 
 use super::Style;
 use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_percent};
@@ -11,6 +13,8 @@ const WIDTH: usize = 100;
 const HEIGHT: usize = 40;
 /// Segments that are shown even where the screen is full.
 const LEAST_SEGMENTS: usize = 2;
+/// Plans, and forecasts, that are shown beside the truth.
+const MOST_TRUTHS: usize = 9;
 
 /// The screen as text, ending in a line feed.
 pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
@@ -21,7 +25,7 @@ pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
         finding("Plan", &summary.plan, style, |found| plan(found, style)),
     ];
     if !summary.truth.is_empty() {
-        after.push(truth(&summary.truth, style));
+        after.push(beside(&truth(&summary.truth), &truth_checks(&summary.truth_checks), style));
     }
     after.extend([warnings(summary, style), files_and_next(summary, style)]);
     after.retain(|section| !section.is_empty());
@@ -257,7 +261,7 @@ fn assumed(plan: &Plan) -> String {
     };
     let worth = match plan.value {
         ValueReading::Clv => "a kept customer is worth the forecast value, which already contains churn",
-        ValueReading::ClvIfRetained => "a kept customer is worth the forecast value given that she stays",
+        ValueReading::ClvIfRetained => "a kept customer is worth what one like it spends that stays",
         ValueReading::Monetary90d => "a kept customer is worth the spend of the last 90 days",
     };
     let mut text = format!("Assumed, not measured: {rate}; {worth}");
@@ -268,19 +272,47 @@ fn assumed(plan: &Plan) -> String {
     text
 }
 
-fn truth(rows: &[TruthRow], style: Style) -> Vec<String> {
-    let mut table = vec![["Truth", "true net", "regret", ""].map(str::to_owned).to_vec()];
+fn truth(rows: &[TruthRow]) -> Vec<String> {
+    let mut table = vec![["Truth", "spends", "true net", "regret", ""].map(str::to_owned).to_vec()];
     let in_money = money_like(rows.iter().map(|row| row.true_net));
-    for row in rows.iter().take(6) {
+    for row in rows.iter().take(MOST_TRUTHS) {
         table.push(vec![
             row.plan.clone(),
+            in_money(row.spend),
             in_money(row.true_net),
             in_money(row.regret),
             or_nothing(row.regret_share, percent),
         ]);
     }
-    let mut lines = columns(&table);
-    lines[0] = lines[0].replacen("  Truth", &format!("{}  ", style.heading("Truth")), 1);
+    columns(&table)
+}
+
+fn truth_checks(checks: &[TruthCheck]) -> Vec<String> {
+    let mut table = vec![["Forecasts", "said", "true"].map(str::to_owned).to_vec()];
+    let in_money = money_like(checks.iter().flat_map(|check| [check.said, check.truth]));
+    // Shares are at most 1, and no sum of money of a shop is.
+    let show = |check: &TruthCheck, v: f64| {
+        if check.said.abs() <= 1.0 && check.truth.abs() <= 1.0 { percent(v) } else { in_money(v) }
+    };
+    for check in checks.iter().take(MOST_TRUTHS) {
+        table.push(vec![check.what.clone(), show(check, check.said), show(check, check.truth)]);
+    }
+    columns(&table)
+}
+
+/// Two tables side by side, the first line of each a heading.
+fn beside(left: &[String], right: &[String], style: Style) -> Vec<String> {
+    let width = left.iter().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
+    let nothing = String::new();
+    let mut lines: Vec<String> = (0..left.len().max(right.len()))
+        .map(|i| {
+            let [one, two] = [left, right].map(|table| table.get(i).unwrap_or(&nothing));
+            format!("{one}{}{two}", " ".repeat(width - one.chars().count())).trim_end().to_owned()
+        })
+        .collect();
+    for title in ["Truth", "Forecasts"] {
+        lines[0] = lines[0].replacen(&format!("  {title}"), &format!("{}  ", style.heading(title)), 1);
+    }
     lines
 }
 

@@ -8,6 +8,10 @@
 //! share `q` of those who would have stayed anyway: subsidy `= d v (D + q (1 - p))`. With contact cost `c`,
 //! net `= gain - subsidy - c`, and what counts against a budget is `c + subsidy`.
 //!
+//! Some of `p` is of customers who have already left, `g`. What moves one who hesitates moves fewer of those: an offer
+//! reaches them with the share `w` of its rate ([`OfferTable::winback`]). Then `D` is that of `p - (1 - w) g` in the place
+//! of `p`.
+//!
 //! Rates are assumptions until an experiment has measured them; the built-in tables are such assumptions, with `d = 0`,
 //! `q = 0` and `m = 1`. `v` must not contain the churn risk already, or it is counted twice.
 
@@ -71,6 +75,34 @@ pub struct OfferTable {
     /// The usual budget in money, where the table has one.
     #[serde(default)]
     pub budget: Option<f64>,
+    /// The share of its rate that an offer has with a customer who has already left, 0..1.
+    #[serde(default = "one")]
+    pub winback: f64,
+}
+
+/// What is forecast of one customer.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Prospect {
+    /// The probability that it leaves, 0..1.
+    pub p_churn: f64,
+    /// The part of it that is of having left already, 0..`p_churn`.
+    pub p_gone: f64,
+    /// What it is worth over the horizon if it stays, money.
+    pub value: f64,
+}
+
+impl Prospect {
+    /// One of whom nothing says that it has left already.
+    #[must_use]
+    pub fn new(p_churn: f64, value: f64) -> Self {
+        Self { p_churn, p_gone: 0.0, value }
+    }
+
+    /// The part of `p_churn` that an offer can reach, where it has the share `winback` of its rate with who has left.
+    #[must_use]
+    pub fn within_reach(&self, winback: f64) -> f64 {
+        self.p_churn - (1.0 - winback) * self.p_gone
+    }
 }
 
 /// What is expected of one offer to one customer, in money.
@@ -98,6 +130,7 @@ pub fn retention() -> OfferTable {
             built_in("Premium", 50.0, 0.60, None),
         ],
         budget: None,
+        winback: 1.0,
     }
 }
 
@@ -114,6 +147,7 @@ pub fn coupons() -> OfferTable {
             built_in("20 %", 10.0, 0.18, Some(0.10)),
         ],
         budget: Some(5_000.0),
+        winback: 1.0,
     }
 }
 
@@ -147,27 +181,29 @@ impl Offer {
         Ok(())
     }
 
-    /// The probability `D` that the offer keeps a customer who would leave with probability `p_churn`.
+    /// The probability `D` that the offer keeps the customer; `winback` is the share of its rate with one who has left.
     #[must_use]
-    pub fn kept(&self, p_churn: f64, kind: RateKind) -> f64 {
+    pub fn kept(&self, of: &Prospect, kind: RateKind, winback: f64) -> f64 {
+        let p = of.within_reach(winback);
         match kind {
-            RateKind::ShareOfChurners => p_churn * self.rate,
-            RateKind::Points => self.rate.min(p_churn),
+            RateKind::ShareOfChurners => p * self.rate,
+            RateKind::Points => self.rate.min(p),
         }
     }
 
-    /// What the offer is expected to bring from a customer with churn probability `p_churn` (0..1) and value `value` if
-    /// it stays (money). A negative value is allowed and earns no subsidy back: the discount of a loss is taken as 0.
+    /// What the offer is expected to bring from a customer. A negative value is allowed and earns no subsidy back: the
+    /// discount of a loss is taken as 0.
     ///
     /// ```
-    /// use tenure_math::allocate::expected::{RateKind, retention};
+    /// use tenure_math::allocate::expected::{Prospect, RateKind, retention};
     /// let light = &retention().offers[0];
-    /// let e = light.expected(0.5, 200.0, RateKind::ShareOfChurners);
+    /// let e = light.expected(&Prospect::new(0.5, 200.0), RateKind::ShareOfChurners, 1.0);
     /// assert_eq!((e.gain, e.cost, e.net), (20.0, 10.0, 10.0));
     /// ```
     #[must_use]
-    pub fn expected(&self, p_churn: f64, value: f64, kind: RateKind) -> Expected {
-        let kept = self.kept(p_churn, kind);
+    pub fn expected(&self, of: &Prospect, kind: RateKind, winback: f64) -> Expected {
+        let Prospect { p_churn, value, .. } = *of;
+        let kept = self.kept(of, kind, winback);
         let gain = kept * value * self.margin;
         let redeemed = kept + self.redemption_by_loyal * (1.0 - p_churn);
         let subsidy = self.discount_share * value.max(0.0) * redeemed;
@@ -214,6 +250,9 @@ impl OfferTable {
                 return Err(Error::Infeasible { reason });
             }
         }
+        if !(0.0..=1.0).contains(&self.winback) {
+            return Err(Error::Parameter { name: "winback", value: self.winback, expected: "0 to 1" });
+        }
         match self.budget {
             Some(value) if !value.is_finite() || value < 0.0 => {
                 Err(Error::Parameter { name: "budget", value, expected: "a finite amount >= 0" })
@@ -225,20 +264,27 @@ impl OfferTable {
     /// The `net` and `cost` of a [`Problem`](super::Problem), row-major customers x offers.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the slices differ in length, [`Error::NotFinite`] for a value that is not finite,
-    /// [`Error::Parameter`] for a probability outside 0..1, otherwise those of [`OfferTable::check`].
-    pub fn evaluate(&self, p_churn: &[f64], value: &[f64]) -> Result<(Vec<f64>, Vec<f64>)> {
+    /// [`Error::NotFinite`] for a value that is not finite, [`Error::Parameter`] for a probability outside its domain,
+    /// otherwise those of [`OfferTable::check`].
+    pub fn evaluate(&self, prospects: &[Prospect]) -> Result<(Vec<f64>, Vec<f64>)> {
         self.check()?;
-        num::require_len("value", p_churn.len(), value.len())?;
-        num::require_finite("value", value)?;
-        if let Some(&value) = p_churn.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-            return Err(Error::Parameter { name: "p_churn", value, expected: "0 to 1" });
+        for of in prospects {
+            num::require_finite("value", &[of.value])?;
+            if !(0.0..=1.0).contains(&of.p_churn) {
+                return Err(Error::Parameter { name: "p_churn", value: of.p_churn, expected: "0 to 1" });
+            }
+            if !(0.0..=of.p_churn).contains(&of.p_gone) {
+                return Err(Error::Parameter { name: "p_gone", value: of.p_gone, expected: "0 to p_churn" });
+            }
         }
-        let expected = p_churn
-            .iter()
-            .zip(value)
-            .flat_map(|(&p, &v)| self.offers.iter().map(move |offer| offer.expected(p, v, self.rate_kind)));
-        Ok(expected.map(|e| (e.net, e.cost)).unzip())
+        let each = |of: &Prospect| self.offers.iter().map(|o| self.expected(o, of)).collect::<Vec<_>>();
+        Ok(prospects.iter().flat_map(each).map(|e| (e.net, e.cost)).unzip())
+    }
+
+    /// What one of the table's offers is expected to bring from a customer.
+    #[must_use]
+    pub fn expected(&self, offer: &Offer, of: &Prospect) -> Expected {
+        offer.expected(of, self.rate_kind, self.winback)
     }
 
     /// The `caps` of a [`Problem`](super::Problem) for `n` customers: the whole customers within each share.
@@ -256,7 +302,7 @@ mod tests {
 
     /// The offer with the greatest net at `p` x `value`; between equals the smaller.
     fn best(table: &OfferTable, p: f64, value: f64) -> Option<usize> {
-        let (net, _) = table.evaluate(&[p], &[value]).unwrap();
+        let (net, _) = table.evaluate(&[Prospect::new(p, value)]).unwrap();
         let mut best = None;
         for (k, &v) in net.iter().enumerate() {
             if v > best.map_or(1e-9, |b: usize| net[b] + 1e-9) {
@@ -287,7 +333,7 @@ mod tests {
             assert_eq!(best(&table, 0.4, at + 0.01), above);
         }
         // A customer who leaves with probability 0.03 can be helped by 0.03 only.
-        assert_eq!(table.offers[2].expected(0.03, 1000.0, RateKind::Points).gain, 30.0);
+        assert_eq!(table.expected(&table.offers[2], &Prospect::new(0.03, 1000.0)).gain, 30.0);
         assert_eq!(table.caps(4338), [None, None, Some(433)]);
         assert_eq!(table.caps(70), [None, None, Some(7)]);
     }
@@ -297,10 +343,22 @@ mod tests {
         let offer =
             Offer { discount_share: 0.1, redemption_by_loyal: 0.5, margin: 0.4, ..built_in("deal", 2.0, 0.25, None) };
         // Kept 0.1; gain 0.1 x 1000 x 0.4; discount to 0.1 + 0.5 x 0.6 = 0.4 of customers, 100 each.
-        let e = offer.expected(0.4, 1000.0, RateKind::ShareOfChurners);
+        let e = offer.expected(&Prospect::new(0.4, 1000.0), RateKind::ShareOfChurners, 1.0);
         assert!((e.gain - 40.0).abs() < 1e-9 && (e.subsidy - 40.0).abs() < 1e-9);
         assert!((e.cost - 42.0).abs() < 1e-9 && (e.net + 2.0).abs() < 1e-9);
-        assert_eq!(offer.expected(0.4, -10.0, RateKind::Points).subsidy, 0.0);
+        assert_eq!(offer.expected(&Prospect::new(0.4, -10.0), RateKind::Points, 1.0).subsidy, 0.0);
+    }
+
+    #[test]
+    fn who_has_left_is_reached_by_a_share_of_the_rate() {
+        let of = Prospect { p_churn: 0.9, p_gone: 0.6, value: 100.0 };
+        // 0.3 hesitate; of the 0.6 that have left a tenth counts: 0.36 x 0.2 x 100.
+        let light = |winback: f64| {
+            let table = OfferTable { winback, ..retention() };
+            table.expected(&table.offers[0], &of).gain
+        };
+        assert!((light(0.1) - 7.2).abs() < 1e-12 && (light(0.0) - 6.0).abs() < 1e-12);
+        assert!((light(1.0) - 18.0).abs() < 1e-12, "with the whole rate it is as if nobody had left");
     }
 
     #[test]
@@ -311,7 +369,7 @@ mod tests {
                     let mut offer = Offer { discount_share: 0.05, redemption_by_loyal: 0.01, margin: 0.8, ..offer };
                     let Some(rate) = offer.break_even_rate(p, value, kind) else { continue };
                     offer.rate = rate;
-                    assert!(offer.expected(p, value, kind).net.abs() < 1e-9);
+                    assert!(offer.expected(&Prospect::new(p, value), kind, 1.0).net.abs() < 1e-9);
                 }
             }
         }
@@ -328,8 +386,10 @@ mod tests {
         let mut table = retention();
         table.offers[1].name = "Light".to_owned();
         assert!(matches!(table.check(), Err(Error::Infeasible { .. })));
-        assert!(retention().evaluate(&[1.2], &[1.0]).is_err());
-        assert!(retention().evaluate(&[0.2], &[f64::NAN]).is_err());
+        assert!(retention().evaluate(&[Prospect::new(1.2, 1.0)]).is_err());
+        assert!(retention().evaluate(&[Prospect::new(0.2, f64::NAN)]).is_err());
+        assert!(retention().evaluate(&[Prospect { p_churn: 0.2, p_gone: 0.3, value: 1.0 }]).is_err());
+        assert!(OfferTable { winback: 1.5, ..retention() }.check().is_err());
         assert!(retention().check().is_ok() && coupons().check().is_ok());
         let text = r#"{"name":"x","offers":[{"name":"a","contact_cost":1,"rate":0.1}]}"#;
         let short: OfferTable = serde_json::from_str(text).unwrap();

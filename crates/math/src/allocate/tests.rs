@@ -3,7 +3,7 @@
 
 use rand::RngExt;
 
-use super::expected::{coupons, retention};
+use super::expected::{Prospect, coupons, retention};
 use super::{Plan, Problem, budget_curve, greedy, solve};
 use crate::error::Error;
 use crate::rng;
@@ -141,7 +141,7 @@ fn lognormal(n: usize, seed: u64, offers: usize) -> Case {
     let raw: Vec<f64> = (0..n).map(|_| normal().exp()).collect();
     let scale = 251_222.0 * n as f64 / 4_200.0 / raw.iter().sum::<f64>();
     let value: Vec<f64> = raw.iter().map(|x| x * scale).collect();
-    let (net, cost) = retention().evaluate(&vec![1.0; n], &value).unwrap();
+    let (net, cost) = retention().evaluate(&value.iter().map(|v| Prospect::new(1.0, *v)).collect::<Vec<_>>()).unwrap();
     Case { n, offers, net, cost, budget: Some(10_000.0), caps: vec![None; offers], eligible: None }
 }
 
@@ -200,7 +200,7 @@ fn a_cap_that_binds_has_a_price_and_equal_customers_are_served_in_order() {
         eligible: None,
     };
     // Coupons at value 100: net 3, 5, 8 for 2, 5, 10. There is money for all at 10 % and a tenth at 20 %: 500 + 4,500.
-    let (net, cost) = coupons().evaluate(&[0.5], &[100.0]).unwrap();
+    let (net, cost) = coupons().evaluate(&[Prospect::new(0.5, 100.0)]).unwrap();
     let case = alike(&net, &cost, 8_000.0, coupons().caps(n));
     let plan = solve(&case.problem()).unwrap();
     case.verify(&plan);

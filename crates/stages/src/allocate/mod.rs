@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use tenure_math::allocate::expected::{self, OfferTable};
+use tenure_math::allocate::expected::{self, OfferTable, Prospect};
 use tenure_math::allocate::{self, Plan, Problem};
 use tenure_math::rng;
 use tenure_tables::engine::{Engine, Value};
@@ -123,8 +123,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut warnings = Vec::new();
     let people = population(config, engine, run, &mut warnings)?;
     let table = offer_table(config);
-    let (net, cost) =
-        table.evaluate(&people.p_churn, &people.value).map_err(Error::math("the offers' expected value"))?;
+    let (net, cost) = table.evaluate(&people.prospects).map_err(Error::math("the offers' expected value"))?;
     // Below the least return an offer is no option: a loss keeps it out of the plan.
     let min_roi = config.constraints.min_roi;
     let admitted: Vec<f64> =
@@ -154,7 +153,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     facts.holdout = held_out.iter().filter(|h| **h).count() as u64;
     facts.curve = curve(&problem, config.budget())?;
     if facts.spend <= 0.0 {
-        let why = if people.value.iter().all(|v| *v <= 0.0) {
+        let why = if people.prospects.iter().all(|of| of.value <= 0.0) {
             "nobody is worth anything by the chosen reading of value"
         } else if facts.budget > 0.0 {
             "at the assumed rates no contact is expected to earn what it costs"
@@ -176,8 +175,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 struct People {
     ids: Vec<String>,
     segments: Vec<String>,
-    p_churn: Vec<f64>,
-    value: Vec<f64>,
+    prospects: Vec<Prospect>,
     assumptions: Vec<String>,
 }
 
@@ -188,7 +186,7 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
     engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;
     engine.register("value_scores", &run.read(artifact::VALUE_SCORES, Stage::Value)?)?;
     let frame = engine.select(
-        "select features.customer_id, segments.segment, churn_scores.p_churn, value_scores.value_mean,
+        "select features.customer_id, segments.segment, churn_scores.p_churn, churn_scores.p_gone, value_scores.value_mean,
                 value_scores.value_q50, value_scores.value_if_retained, features.monetary_90d,
                 percent_rank() over (order by features.recency_days) as recency_rank
          from features
@@ -200,9 +198,10 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
         &[("as_of", Value::Text(run.timeline()?.as_of.to_string()))],
     )?;
     let mut assumptions = Vec::new();
-    let mut p_churn = frame.f64s("p_churn")?;
+    let (mut p_churn, mut p_gone) = (frame.f64s("p_churn")?, frame.f64s("p_gone")?);
     if p_churn.iter().any(|p| p.is_nan()) {
         p_churn = frame.f64s("recency_rank")?;
+        p_gone = vec![0.0; p_churn.len()];
         assumptions.push(
             "there is no churn model: the share of customers who bought more recently stands in for the churn \
              probability"
@@ -219,7 +218,9 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
         ));
     }
     assumptions.extend(effects(config));
-    Ok(People { ids: frame.texts("customer_id")?, segments: frame.texts("segment")?, p_churn, value, assumptions })
+    let prospects =
+        (0..value.len()).map(|i| Prospect { p_churn: p_churn[i], p_gone: p_gone[i], value: value[i] }).collect();
+    Ok(People { ids: frame.texts("customer_id")?, segments: frame.texts("segment")?, prospects, assumptions })
 }
 
 /// What a kept customer is worth, by the configured reading.
@@ -235,7 +236,11 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
         ),
         ValueReading::ClvIfRetained => (
             "value_if_retained",
-            format!("a kept customer spends what customers like it spend in {days} days when they do buy"),
+            format!(
+                "a kept customer spends in {days} days what one like it spends that buys within {} days, as far as those \
+                 who did buy show it; what it would spend if it came back unasked later is not taken off",
+                config.churn.horizon_days
+            ),
         ),
         ValueReading::Monetary90d => {
             ("monetary_90d", "a kept customer is worth the spend of its last 90 days".to_owned())
@@ -264,6 +269,11 @@ fn effects(config: &Config) -> Vec<String> {
     };
     vec![
         format!("{rates}; the rates are assumed, not measured: no randomised contacts are known"),
+        format!(
+            "who has already left for good is reached by {} of an offer's rate; how many have left is told by each \
+             customer's own pace",
+            config.offers.winback
+        ),
         format!("margin {} of revenue; no discount is taken beyond what the table says", config.offers.margin),
     ]
 }
@@ -290,6 +300,7 @@ pub(crate) fn offer_table(config: &Config) -> OfferTable {
             })
             .collect(),
         budget: Some(config.budget()),
+        winback: config.offers.winback,
     }
 }
 
@@ -314,10 +325,11 @@ fn facts(
         let chosen: Vec<usize> = (0..plan.choice.len()).filter(|&i| plan.choice[i] == Some(k)).collect();
         let (mut spend, mut gain, mut kept, mut per_rate) = (0.0, 0.0, 0.0, 0.0);
         for &i in &chosen {
-            let e = offer.expected(people.p_churn[i], people.value[i], table.rate_kind);
+            let of = &people.prospects[i];
+            let e = table.expected(offer, of);
             spend += e.cost;
             gain += e.gain;
-            kept += offer.kept(people.p_churn[i], table.rate_kind);
+            kept += offer.kept(of, table.rate_kind, table.winback);
             per_rate += e.gain - e.subsidy;
         }
         let contact: f64 = offer.contact_cost * chosen.len() as f64;
@@ -366,8 +378,8 @@ fn facts(
             .filter_map(|(offer, cap)| cap.map(|cap| (offer.name.clone(), cap as u64)))
             .collect(),
         greedy_net: greedy.net,
-        top_value_net: ranked(problem, |i| people.value[i]),
-        top_risk_net: ranked(problem, |i| people.p_churn[i]),
+        top_value_net: ranked(problem, |i| people.prospects[i].value),
+        top_risk_net: ranked(problem, |i| people.prospects[i].p_churn),
         random_net: ranked(problem, |i| rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()),
         holdout: 0,
         customers: people.ids.len() as u64,
@@ -428,7 +440,7 @@ fn check_arithmetic(
     facts: &Facts,
 ) -> Result<()> {
     let scale = 1.0 + facts.budget.abs() + facts.gain.abs();
-    let loss: f64 = people.p_churn.iter().zip(&people.value).map(|(p, v)| p * v).sum();
+    let loss: f64 = people.prospects.iter().map(|of| of.p_churn * of.value).sum();
     let best_rate = table.offers.iter().map(|o| o.rate * o.margin).fold(0.0, f64::max);
     let most = match table.rate_kind {
         expected::RateKind::ShareOfChurners => best_rate * loss,

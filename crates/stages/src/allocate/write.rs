@@ -45,8 +45,9 @@ pub(super) fn write(
         &[
             ("customer_id", Column::Text(people.ids.clone())),
             ("segment", Column::Text(people.segments.clone())),
-            ("p_churn", Column::F64(people.p_churn.clone())),
-            ("value", Column::F64(people.value.clone())),
+            ("p_churn", each(&|i| people.prospects[i].p_churn)),
+            ("p_gone", each(&|i| people.prospects[i].p_gone)),
+            ("value", each(&|i| people.prospects[i].value)),
             ("offer", Column::Text(plan.choice.iter().map(|c| name(*c)).collect())),
             ("cost", each(&|i| cost_of(i, plan.choice[i]))),
             ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
@@ -101,8 +102,9 @@ pub(super) fn write(
                 people.ids[i].clone(),
                 people.segments[i].clone(),
                 name(plan.choice[i]),
-                format!("{:.4}", people.p_churn[i]),
-                money(people.value[i]),
+                format!("{:.4}", people.prospects[i].p_churn),
+                format!("{:.4}", people.prospects[i].p_gone),
+                money(people.prospects[i].value),
                 money(cost_of(i, plan.choice[i])),
                 money(net_of(i, plan.choice[i])),
             ]
@@ -110,7 +112,7 @@ pub(super) fn write(
         .collect();
     run.write_csv(
         artifact::EXECUTION_PLAN,
-        &["priority", "customer_id", "segment", "offer", "p_churn", "value", "cost", "expected_net"],
+        &["priority", "customer_id", "segment", "offer", "p_churn", "p_gone", "value", "cost", "expected_net"],
         &contacts,
     )?;
     let curve: Vec<Vec<String>> = facts

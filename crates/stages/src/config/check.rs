@@ -106,6 +106,7 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("offers.value", Word(ValueReading::WORDS)),
     ("offers.rate_kind", Auto(&Word(RateKind::WORDS))),
     ("offers.margin", Above(0.0, 1.0)),
+    ("offers.winback", Number(0.0, 1.0)),
     ("offers.custom[].name", Name),
     ("offers.custom[].contact_cost", Number(0.0, f64::MAX)),
     ("offers.custom[].rate", Number(0.0, 1.0)),

@@ -245,6 +245,8 @@ pub struct OffersConfig {
     pub rate_kind: Option<RateKind>,
     /// Share of revenue that is profit.
     pub margin: f64,
+    /// Share of its rate that an offer has with a customer who has already left.
+    pub winback: f64,
     /// The user's own table.
     #[serde(default)]
     pub custom: Vec<Offer>,

@@ -169,8 +169,10 @@ fn sections(stage: Stage) -> &'static [&'static str] {
         Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
         Stage::Segment => &["run.seed", "segments"],
         Stage::Churn => &["run.seed", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
-        Stage::Value => &["run.seed", "snapshots", "value", "boosting", "report.bootstrap_replicates"],
-        Stage::Allocate => &["run.seed", "offers", "constraints", "value.horizon_days"],
+        Stage::Value => {
+            &["run.seed", "snapshots", "value", "churn.horizon_days", "boosting", "report.bootstrap_replicates"]
+        }
+        Stage::Allocate => &["run.seed", "offers", "constraints", "churn.horizon_days", "value.horizon_days"],
         Stage::Audit => &[
             "run.seed",
             "data",

@@ -53,6 +53,7 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
         value: value.quality,
         plan: Finding::Measured(planned(config, &plan)),
         truth: Vec::new(),
+        truth_checks: Vec::new(),
         out: out.display().to_string(),
         outputs: outputs(manifest),
         warnings: Stage::ALL.iter().filter_map(|s| manifest.warnings.get(s.name())).flatten().cloned().collect(),

@@ -15,7 +15,7 @@ impl Room<'_> {
         &self,
         windows: &Windows,
         total: Option<f64>,
-    ) -> Result<(Finding<ValueQuality>, Vec<Decile>)> {
+    ) -> Result<(Finding<ValueQuality>, Vec<ValueScore>, Vec<Decile>)> {
         let Some(test) = windows.test else {
             return Err(Error::Corrupt {
                 artefact: "the evaluation's windows".to_owned(),
@@ -81,10 +81,10 @@ impl Room<'_> {
             coverage_intended: self.config.value.interval,
             above_upper: coverage.above,
         };
-        Ok((Finding::Measured(quality), out))
+        Ok((Finding::Measured(quality), self.judge_kept(windows, &scores.mean)?, out))
     }
 
-    fn judge(&self, model: &str, predicted: &[f64], actual: &[f64]) -> Result<ValueScore> {
+    pub(super) fn judge(&self, model: &str, predicted: &[f64], actual: &[f64]) -> Result<ValueScore> {
         let what = Error::math;
         let ranked = RankedValues::new(predicted, actual).map_err(what("the ranking on the test window"))?;
         let error = bootstrap::interval(

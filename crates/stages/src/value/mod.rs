@@ -3,16 +3,17 @@
 //! The recipe: boosted trees under the Tweedie deviance say by how much a customer's spend will differ from what it
 //! spent lately; their mean is pooled with the spend of the last year. Quantiles are the mean times factors that are
 //! conformalised on a later window, by groups of the mean. Level: that of the calibration window, or what the same
-//! season of last year says, where the data hold it. A second set of trees says who buys at all, for the value of a
-//! customer that stays. The evaluation touches the test window once.
+//! season of last year says, where the data hold it. What a customer is worth that stays is a model of its own (`kept`).
+//! The evaluation touches the test window once.
 
 mod evaluate;
+mod kept;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
-use tenure_math::calibrate::{Factor, Shift};
+use tenure_math::calibrate::Factor;
 use tenure_math::num::Matrix;
 use tenure_math::rng;
 use tenure_math::season::{self, Around};
@@ -25,9 +26,11 @@ use crate::config::{Basis, Config, ValueModel};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
-use crate::summary::{Finding, ValueQuality};
+use crate::summary::{Finding, ValueQuality, ValueScore};
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
+
+pub use kept::Kept;
 
 /// As for churn: a training window loses half its weight with every so many days of age.
 const HALF_LIFE_DAYS: f64 = 180.0;
@@ -43,8 +46,6 @@ const SCALE_FLOOR: f64 = 0.05;
 const MIN_ROWS: usize = 600;
 /// Fewer customers, or fewer buyers than a tenth of it, say nothing about a model.
 const MIN_TEST_ROWS: usize = 100;
-/// Nobody is taken to buy with less than this chance when spend is divided by it.
-const LEAST_P_BUY: f64 = 0.02;
 /// The spend of fewer days is carried forward as if it were that of so many: four days say nothing of half a year.
 const LEAST_SEEN_DAYS: f64 = 30.0;
 /// Look-back windows that the features offer, days.
@@ -66,6 +67,9 @@ pub struct Facts {
     pub deployment: Option<Windows>,
     /// The evaluation on the test window.
     pub quality: Finding<ValueQuality>,
+    /// How well the value of customers who stay is known, on those who stayed in the test window; empty where it could not
+    /// be judged.
+    pub if_retained: Vec<ValueScore>,
     /// Predicted and actual by predicted decile of the test window.
     pub deciles: Vec<Decile>,
     /// The portfolio's expected spend; `None` without a model.
@@ -108,8 +112,8 @@ pub struct Model {
     pub mean: boost::Fitted,
     /// What is added to every customer's scale, money.
     pub scale_floor: f64,
-    /// Trees of the chance to buy; `None` where everybody always bought.
-    pub buy: Option<boost::Fitted>,
+    /// What a customer is worth that stays; `None` where too few stayed to learn it from.
+    pub kept: Option<Kept>,
     /// Total that the mean is brought to, money.
     pub portfolio: f64,
     /// Conformal adjustment.
@@ -134,7 +138,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         Basis::Gross => "spend_gross",
         Basis::Net => "spend_net",
     };
-    let panel = Panel::read(engine, run, &wanted, horizon, basis)?;
+    let churn_days = i64::from(config.churn.horizon_days);
+    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, basis)?;
     let now = panel.rows(&[timeline.as_of]);
     let mut warnings = panel.warnings.clone();
     let room = Room { config, run, panel: &panel, timeline, horizon };
@@ -163,6 +168,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             evaluation: None,
             deployment: None,
             quality: Finding::Missing(reason.clone()),
+            if_retained: Vec::new(),
             deciles: Vec::new(),
             portfolio: None,
             season_total: None,
@@ -185,19 +191,19 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
     let all = panel.rows(&deployment.snapshots());
     // Four fits that know nothing of each other.
-    let ((judged, buyers), (calibrated, refitted)) = rayon::join(
+    let ((judged, kept), (calibrated, refitted)) = rayon::join(
         || {
             rayon::join(
                 || {
                     let total = seasonal_test.as_ref().and_then(season_total);
                     evaluation.as_ref().map(|windows| room.evaluate(windows, total)).transpose()
                 },
-                || room.buyers(&all, &now, seasonal.as_ref()),
+                || room.fit_kept(&all),
             )
         },
         || rayon::join(|| room.calibrate(&deployment), || deployment.calibrate.map(|_| room.fit(&all)).transpose()),
     );
-    let (quality, deciles) = judged?.unwrap_or_else(|| {
+    let (quality, if_retained, deciles) = judged?.unwrap_or_else(|| {
         let reason = if timeline.evaluation(&snapshots, horizon).is_some() {
             format!(
                 "one of its windows holds fewer than {MIN_ROWS} rows to learn from or {MIN_TEST_ROWS} customers, or too \
@@ -207,19 +213,27 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             format!("the history holds no two disjoint windows of {horizon} days")
         };
         warnings.push(format!("the value model is not evaluated: {reason}"));
-        (Finding::Missing(reason), Vec::new())
+        (Finding::Missing(reason), Vec::new(), Vec::new())
     });
     if let Finding::Measured(quality) = &quality {
         warnings.extend(loses_to_baseline(quality));
     }
-    let (buy, p_buy) = buyers?;
+    let kept = kept?;
     let mut calibrated = calibrated?;
     if let Some(learners) = refitted? {
         calibrated.learners = learners;
     }
     let season_total = seasonal.as_ref().and_then(season_total);
     let scores = room.score(&calibrated, &now, season_total)?;
-    room.write_scores(&now, &scores, &if_bought(&scores.mean, &p_buy))?;
+    let value_if_retained = match &kept {
+        Some(kept) => room.if_kept(kept, &now, &scores.mean)?,
+        None => {
+            warnings
+                .push("too few customers stayed to learn what one is worth that stays: the value stands in".to_owned());
+            scores.mean.clone()
+        }
+    };
+    room.write_scores(&now, &scores, &value_if_retained)?;
     if let Some(reason) = &calibrated.quantiles_missing {
         warnings.push(format!("values have no interval: {reason}"));
     }
@@ -233,6 +247,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         evaluation,
         deployment: Some(deployment.clone()),
         quality,
+        if_retained,
         deciles,
         portfolio: Some(portfolio),
         season_total,
@@ -244,7 +259,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         windows: deployment,
         mean: calibrated.learners.mean,
         scale_floor: calibrated.learners.scale_floor,
-        buy,
+        kept,
         portfolio,
         conformal: calibrated.conformal,
     };
@@ -394,30 +409,6 @@ impl Room<'_> {
         Ok(Learners { mean, scale_floor })
     }
 
-    /// The chance that a customer buys at all: trees on all closed windows, at the level of the seasonal forecast. Where
-    /// everybody always bought there are no trees, and the chance is 1.
-    fn buyers(
-        &self,
-        train: &[usize],
-        rows: &[usize],
-        season: Option<&Season>,
-    ) -> Result<(Option<boost::Fitted>, Vec<f64>)> {
-        let bought: Vec<f64> = train.iter().map(|&i| f64::from(self.panel.orders[i] > 0.5)).collect();
-        if bought.iter().all(|b| *b > 0.5) {
-            return Ok((None, vec![1.0; rows.len()]));
-        }
-        let weights = self.panel.age_weights(train, HALF_LIFE_DAYS);
-        let params = self.params(Objective::Logistic, "value/buy");
-        let what = Error::math;
-        let trees = boost::fit(&self.panel.features.select_rows(train), &bought, Some(&weights), &params)
-            .map_err(what("the trees of who buys"))?;
-        let p = trees.predict(&self.panel.features.select_rows(rows)).map_err(what("the trees of who buys"))?;
-        let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((Some(trees), p)) };
-        let rate = (buyers / rows.len() as f64).clamp(0.01, 0.99);
-        let shift = Shift::to_rate(&p, None, rate).map_err(what("the seasonal level"))?;
-        Ok((Some(trees), p.iter().map(|&p| shift.apply(p)).collect()))
-    }
-
     /// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
     fn carry_forward(&self, rows: &[usize]) -> Result<Vec<f64>> {
         let (days, name) =
@@ -539,11 +530,6 @@ impl Room<'_> {
 /// The same column so many times: the mean as the first guess of every quantile.
 fn repeated(mean: &[f64], times: usize) -> Result<Matrix> {
     Matrix::from_columns(&vec![mean.to_vec(); times]).map_err(Error::math("the quantiles of the values"))
-}
-
-/// What a customer spends when it does buy.
-fn if_bought(mean: &[f64], p_buy: &[f64]) -> Vec<f64> {
-    mean.iter().zip(p_buy).map(|(m, p)| m / p.max(LEAST_P_BUY)).collect()
 }
 
 /// The portfolio's spend in the coming window: last year's, grown as the number of buyers has grown since.

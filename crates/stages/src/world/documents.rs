@@ -40,7 +40,7 @@ pub(super) struct Document {
 /// All documents of `world` before its `as_of`, by time.
 pub(super) fn draw(world: &World) -> Vec<Document> {
     let mut documents: Vec<Document> =
-        (0..world.customers.len() as u32).into_par_iter().flat_map_iter(|index| of_customer(world, index)).collect();
+        world.indices().into_par_iter().flat_map_iter(|index| of_customer(world, index)).collect();
     documents.par_sort_unstable();
     documents
 }

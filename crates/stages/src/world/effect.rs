@@ -106,10 +106,12 @@ impl Default for Persuasion {
 }
 
 impl Persuasion {
-    /// The world in which every offer does to everybody exactly what is assumed of it, the dropped-out included: what a
-    /// plan loses here it loses by its p_churn, its value and its solver alone.
-    pub const AS_ASSUMED: Self =
-        Self { sure_things: 0.0, lost_causes: 0.0, sleeping_dogs: 0.0, spread: 0.0, winback: 1.0, harm: 0.0 };
+    /// The world in which every offer does to everybody exactly what is assumed of it, to the dropped-out with the share
+    /// `winback` of its rate: what a plan loses here it loses by its p_churn, its value and its solver alone.
+    #[must_use]
+    pub fn as_assumed(winback: f64) -> Self {
+        Self { sure_things: 0.0, lost_causes: 0.0, sleeping_dogs: 0.0, spread: 0.0, winback, harm: 0.0 }
+    }
 
     /// Refuses what lies outside the domain.
     pub(super) fn check(&self) -> Result<()> {
@@ -249,9 +251,9 @@ mod tests {
         let mut stream = rng::stream(3, "test", 0);
         for alive in [true, false] {
             let p = if alive { 0.4 } else { 1.0 };
-            let (response, lean) = draw(&Persuasion::AS_ASSUMED, 0.6, &mut stream);
+            let (response, lean) = draw(&Persuasion::as_assumed(1.0), 0.6, &mut stream);
             let offer = offer(0.4, RateKind::ShareOfChurners);
-            assert_eq!(moved(&Persuasion::AS_ASSUMED, &offer, response, lean, alive, p), p * 0.4);
+            assert_eq!(moved(&Persuasion::as_assumed(1.0), &offer, response, lean, alive, p), p * 0.4);
         }
     }
 

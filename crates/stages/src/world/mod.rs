@@ -30,26 +30,32 @@
 //! enter the value (its basis is gross sales with postage).
 
 mod calendar;
+mod campaign;
 mod clock;
 mod dirt;
 mod documents;
 mod effect;
+mod engagement;
 mod export;
 mod outlook;
 mod population;
 mod purchases;
+mod sheet;
 mod shop;
 mod truth;
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use calendar::Date;
+pub use campaign::Campaigns;
 pub use dirt::{Defect, DefectKind, DirtRates};
 pub use effect::{OfferSpec, Persuasion, RateKind, Response};
-pub use export::ExportSummary;
+pub use export::{ExportSummary, export};
+pub use sheet::Form;
 pub use shop::ShopKind;
 pub use truth::{Truth, plan_value};
 
@@ -73,6 +79,9 @@ pub enum WorldError {
         /// What would have been accepted.
         expected: &'static str,
     },
+    /// A Parquet file that could not be written.
+    #[error(transparent)]
+    Table(#[from] tenure_tables::Error),
     /// A file that could not be written.
     #[error("{} could not be written: {source}", path.display())]
     Io {
@@ -105,6 +114,10 @@ pub struct Params {
     pub dirt: DirtRates,
     /// How customers respond to offers.
     pub persuasion: Persuasion,
+    /// What they were offered before `as_of`.
+    pub campaigns: Campaigns,
+    /// Whether all customers are alike: one pace, one taste, nobody leaves, no offer moves anybody.
+    pub alike: bool,
     /// The churn horizon of `truth.csv`, in days.
     pub churn_days: u32,
     /// The value horizon of `truth.csv`, in days.
@@ -123,6 +136,8 @@ impl Default for Params {
             shop: ShopKind::Gifts,
             dirt: DirtRates::default(),
             persuasion: Persuasion::default(),
+            campaigns: Campaigns::NONE,
+            alike: false,
             churn_days: 90,
             value_days: 180,
         }
@@ -149,6 +164,7 @@ impl Params {
         check_horizon("churn_days", self.churn_days)?;
         check_horizon("value_days", self.value_days)?;
         self.dirt.check()?;
+        self.campaigns.check()?;
         self.persuasion.check()
     }
 }
@@ -163,7 +179,7 @@ fn check_horizon(name: &'static str, days: u32) -> Result<()> {
     require(name, (1..=MAX_HORIZON_DAYS).contains(&days), "1 to 730 days")
 }
 
-/// A generated retailer. It holds the customers' hidden states and the headers of the documents (orders, returns, ...)
+/// A generated retailer, or the part of it that so many of its customers make. It holds the customers' hidden states and the headers of the documents (orders, returns, ...)
 /// before `as_of`; lines are drawn again from their streams whenever they are needed, so memory grows with orders.
 #[derive(Debug)]
 pub struct World {
@@ -172,6 +188,10 @@ pub struct World {
     clock: Clock,
     /// Days from `start` to `as_of`.
     cut: f64,
+    /// Instants of the campaigns, in days since the start.
+    campaigns: Vec<f64>,
+    /// Index of the first of `customers`.
+    first: u32,
     customers: Vec<Customer>,
     documents: Vec<Document>,
 }
@@ -188,20 +208,44 @@ pub struct World {
 /// # Ok::<(), tenure_stages::world::WorldError>(())
 /// ```
 pub fn generate(params: &Params) -> Result<World> {
-    params.check()?;
-    let shop = Shop::new(params.shop, params.seed);
-    let history = params.cut().days_since(params.start);
-    let clock = Clock::new(params.start, (history + i64::from(MAX_HORIZON_DAYS)) as usize, &shop.season);
-    let arrivals = population::Arrivals::new(params, &shop, &clock);
-    let customers: Vec<Customer> =
-        (0..params.customers).into_par_iter().map(|i| population::draw(params, &shop, &arrivals, i)).collect();
-    let mut world =
-        World { params: params.clone(), shop, clock, cut: history as f64, customers, documents: Vec::new() };
-    world.documents = documents::draw(&world);
-    Ok(world)
+    World::part(params, 0..params.customers)
 }
 
 impl World {
+    /// The part of the world that the customers of `indices` make; a customer is the same in every part.
+    fn part(params: &Params, indices: Range<u32>) -> Result<Self> {
+        params.check()?;
+        let shop = Shop::new(params.shop, params.seed);
+        let history = params.cut().days_since(params.start);
+        let clock = Clock::new(params.start, (history + i64::from(MAX_HORIZON_DAYS)) as usize, &shop.season);
+        let arrivals = population::Arrivals::new(params, &shop, &clock);
+        let first = indices.start;
+        let customers = indices.into_par_iter().map(|i| population::draw(params, &shop, &arrivals, i)).collect();
+        let mut world = Self {
+            params: params.clone(),
+            shop,
+            clock,
+            cut: history as f64,
+            campaigns: Vec::new(),
+            first,
+            customers,
+            documents: Vec::new(),
+        };
+        world.campaigns = world.campaigns();
+        world.documents = documents::draw(&world);
+        Ok(world)
+    }
+
+    /// Customer `index`, who is of this part.
+    fn customer(&self, index: u32) -> &Customer {
+        &self.customers[(index - self.first) as usize]
+    }
+
+    /// The indices of this part's customers.
+    fn indices(&self) -> Range<u32> {
+        self.first..self.first + self.customers.len() as u32
+    }
+
     /// What the world was made from.
     #[must_use]
     pub fn params(&self) -> &Params {
@@ -222,7 +266,7 @@ impl World {
 
     /// Indices and states of the customers acquired before `as_of`, by index.
     fn acquired(&self) -> impl Iterator<Item = (u32, &Customer)> {
-        self.customers.iter().enumerate().filter(|(_, c)| c.acquired < self.cut).map(|(i, c)| (i as u32, c))
+        self.indices().zip(&self.customers).filter(|(_, c)| c.acquired < self.cut)
     }
 }
 

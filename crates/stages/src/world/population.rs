@@ -102,7 +102,7 @@ pub(super) fn draw(params: &Params, shop: &Shop, arrivals: &Arrivals, index: u32
     let taste = taste(shop, country, &mut draw);
     let returns = (shop.returns * gamma(1.5, &mut draw)).min(0.5);
     let (response, lean) = effect::draw(&params.persuasion, by.lean, &mut draw);
-    Customer {
+    let customer = Customer {
         acquired,
         leaves: acquired + life / hazard,
         latent: Latent { rate, hazard, seasonality },
@@ -111,6 +111,30 @@ pub(super) fn draw(params: &Params, shop: &Shop, arrivals: &Arrivals, index: u32
         channel,
         response,
         lean,
+    };
+    if params.alike { average(shop, &customer) } else { customer }
+}
+
+/// The same customer with the shop's means in the place of everything of its own; it never leaves (the hazard is the least
+/// there is) and no offer moves it.
+fn average(shop: &Shop, customer: &Customer) -> Customer {
+    let mean = |(a, b): (f64, f64)| a / (a + b);
+    let sum: f64 = shop.category_weights.iter().sum();
+    let mut affinity = [0.0; N_CATEGORIES];
+    let mut before = 0.0;
+    for (share, weight) in affinity.iter_mut().zip(shop.category_weights) {
+        before += weight / sum;
+        *share = before;
+    }
+    Customer {
+        acquired: customer.acquired,
+        leaves: f64::INFINITY,
+        latent: Latent { rate: shop.rate.0, hazard: 1e-6, seasonality: mean(shop.seasonality) },
+        taste: Taste { budget: shop.budget.0, fullness: mean(shop.fullness), affinity, country: 0 },
+        returns: shop.returns,
+        response: Response::LostCause,
+        lean: 0.0,
+        channel: customer.channel,
     }
 }
 

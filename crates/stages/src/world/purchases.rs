@@ -9,6 +9,7 @@ use rand_distr::{Binomial, Distribution, Exp1, LogNormal, Poisson};
 use tenure_math::rng;
 
 use super::World;
+use super::campaign::{Contact, Turn};
 use super::clock::{Clock, within_opening_hours};
 use super::population::{Latent, Taste};
 use super::shop::{COUNTRIES, N_CATEGORIES, PER_CATEGORY, Shop};
@@ -53,31 +54,61 @@ pub(super) fn key(index: u32, ordinal: u32) -> u64 {
     (u64::from(index) << 32) | u64::from(ordinal)
 }
 
+/// A customer's life up to some instant.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Life {
+    /// By time.
+    pub(super) orders: Vec<Order>,
+    /// By time.
+    pub(super) contacts: Vec<Contact>,
+    /// The hidden drop-out, after whatever the contacts changed.
+    pub(super) leaves: f64,
+}
+
 impl World {
-    /// The orders of customer `index` before `until` (days since the start), by time.
-    pub(super) fn orders(&self, index: u32, until: f64) -> Vec<Order> {
-        let customer = &self.customers[index as usize];
-        let end = customer.leaves.min(until);
+    /// The life of customer `index` before `until` (days since the start).
+    pub(super) fn life(&self, index: u32, until: f64) -> Life {
+        let customer = self.customer(index);
         let mut draw = rng::stream(self.params.seed, "world/life", u64::from(index));
-        let mut orders = Vec::new();
+        let mut life = Life { orders: Vec::new(), contacts: Vec::new(), leaves: customer.leaves };
+        let mut campaigns =
+            self.campaigns.iter().copied().enumerate().filter(|(_, at)| *at > customer.acquired).peekable();
         let mut at = customer.acquired;
-        // The first order acquires the customer, whatever comes after.
-        while at < end || (orders.is_empty() && at < until) {
+        loop {
+            // The first order acquires the customer, whatever comes after.
+            let mut next = if at < life.leaves || life.orders.is_empty() { at } else { f64::INFINITY };
+            if let Some(campaign) = campaigns.next_if(|(_, c)| *c < next.min(until)) {
+                let last = life.orders.last().map_or(customer.acquired, |order| order.at);
+                if let Some((contact, turn)) = self.contact(index, campaign, last, next, life.leaves) {
+                    life.contacts.push(contact);
+                    match turn {
+                        Turn::Stays => {}
+                        Turn::Leaves => life.leaves = campaign.1,
+                        Turn::Returns { at: back, leaves } => (at, life.leaves) = (back, leaves),
+                    }
+                }
+                continue;
+            }
+            if next >= until {
+                return life;
+            }
             let returned = draw.random::<f64>() < customer.returns;
             let back = at.floor() + f64::from(draw.random_range(3..=7_u32)) + within_opening_hours(draw.random());
-            orders.push(Order { at, ordinal: orders.len() as u32, returned_at: returned.then_some(back) });
-            match next_order(&self.clock, &customer.latent, at, &mut draw) {
-                Some(next) => at = next,
-                None => break,
-            }
+            life.orders.push(Order { at, ordinal: life.orders.len() as u32, returned_at: returned.then_some(back) });
+            next = next_order(&self.clock, &customer.latent, at, &mut draw).unwrap_or(f64::INFINITY);
+            at = next;
         }
-        orders
+    }
+
+    /// The orders of customer `index` before `until` (days since the start), by time.
+    pub(super) fn orders(&self, index: u32, until: f64) -> Vec<Order> {
+        self.life(index, until).orders
     }
 
     /// The basket of order `ordinal` of customer `index`.
     pub(super) fn basket(&self, index: u32, ordinal: u32) -> Basket {
         let mut draw = rng::stream(self.params.seed, "world/basket", key(index, ordinal));
-        fill(&self.shop, &self.customers[index as usize].taste, &mut draw)
+        fill(&self.shop, &self.customer(index).taste, &mut draw)
     }
 
     /// The position in the basket and the quantity of the line that came back from a returned order.

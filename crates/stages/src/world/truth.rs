@@ -21,12 +21,12 @@
 //! `silent_alive / (silent_alive + silent_dropped)` of the span from the last order to `as_of` (see `outlook`). No plan
 //! made from data can be expected to beat the plan made from `gains_observed`; the oracle made from `gains` can.
 
-use std::path::Path;
-
 use rayon::prelude::*;
 
 use super::effect::{self, OfferSpec, Response};
 use super::outlook::{self, Future};
+use super::purchases::Life;
+use super::sheet::Values;
 use super::shop::{CHANNELS, COUNTRIES};
 use super::{Result, World, WorldError, check_horizon, customer_id, require};
 
@@ -103,7 +103,7 @@ impl World {
         let acquired: Vec<u32> = self.acquired().map(|(index, _)| index).collect();
         let rows: Vec<Row> =
             acquired.par_iter().map(|&index| self.row(index, offers, churn_days, value_days)).collect();
-        let customers = || acquired.iter().map(|&index| &self.customers[index as usize]);
+        let customers = || acquired.iter().map(|&index| self.customer(index));
         let by_offer = |gains: fn(&Row) -> &Vec<f64>| -> Vec<Vec<f64>> {
             (0..offers.len()).map(|offer| rows.iter().map(|row| gains(row)[offer]).collect()).collect()
         };
@@ -134,16 +134,15 @@ impl World {
 
     /// The row of customer `index`.
     fn row(&self, index: u32, offers: &[OfferSpec], churn_days: u32, value_days: u32) -> Row {
-        let customer = &self.customers[index as usize];
+        let customer = self.customer(index);
         let persuasion = &self.params.persuasion;
         let cut = self.cut;
         let spend = super::purchases::expected_value(&self.shop, &customer.taste);
         let Future { p_churn, orders, orders_if_kept, orders_if_churned } =
             outlook::future(&self.clock, &customer.latent, cut, churn_days, value_days);
         let (value_alive, kept, paused) = (orders * spend, orders_if_kept * spend, orders_if_churned * spend);
-        let alive = customer.leaves > cut;
-
-        let life = self.orders(index, cut + f64::from(churn_days.max(value_days)));
+        let Life { orders: life, leaves, .. } = self.life(index, cut + f64::from(churn_days.max(value_days)));
+        let alive = leaves > cut;
         let last = life.iter().rev().find(|order| order.at < cut).map_or(customer.acquired, |order| order.at);
         let silence = outlook::outlook(&self.clock, &customer.latent, last, cut);
         let p_alive = silence.silent_alive / (silence.silent_alive + silence.silent_dropped);
@@ -178,54 +177,54 @@ impl World {
     }
 }
 
+/// The columns of the exported truth.
+pub(super) const TRUTH: [&str; 17] = [
+    "customer_id",
+    "channel",
+    "country",
+    "response",
+    "alive",
+    "p_churn",
+    "value",
+    "value_if_kept",
+    "value_if_churned",
+    "p_alive_observed",
+    "p_churn_observed",
+    "value_observed",
+    "realised_churned",
+    "realised_spend",
+    "value_with_light",
+    "value_with_standard",
+    "value_with_premium",
+];
+
 impl Truth {
-    /// Writes the truth as CSV, one row per customer, numbers in full precision, one column `gain_<offer>` per offer.
-    ///
-    /// # Errors
-    /// [`WorldError::Io`] when the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        let failed = |source: csv::Error| WorldError::Io { path: path.to_owned(), source: source.into() };
-        let mut out = csv::Writer::from_path(path).map_err(failed)?;
-        let fixed = [
-            "customer_id",
-            "channel",
-            "country",
-            "response",
-            "alive",
-            "p_churn",
-            "value",
-            "value_if_kept",
-            "value_if_churned",
-            "p_alive_observed",
-            "p_churn_observed",
-            "value_observed",
-            "realised_churned",
-            "realised_spend",
-        ];
-        let gains = self.offers.iter().map(|name| format!("gain_{name}"));
-        out.write_record(fixed.iter().map(|name| (*name).to_owned()).chain(gains)).map_err(failed)?;
-        for i in 0..self.customer_id.len() {
-            let texts = [
-                self.customer_id[i].clone(),
-                self.channel[i].to_owned(),
-                self.country[i].to_owned(),
-                self.response[i].name().to_owned(),
-                self.alive[i].to_string(),
-            ];
-            let numbers = [
-                self.p_churn[i],
-                self.value[i],
-                self.value_if_kept[i],
-                self.value_if_churned[i],
-                self.p_alive_observed[i],
-                self.p_churn_observed[i],
-                self.value_observed[i],
-            ];
-            let realised = [self.realised_churned[i].to_string(), format!("{:.2}", self.realised_spend[i])];
-            let row = texts.into_iter().chain(numbers.map(|n| n.to_string())).chain(realised);
-            out.write_record(row.chain(self.gains.iter().map(|g| g[i].to_string()))).map_err(failed)?;
-        }
-        out.flush().map_err(|source| WorldError::Io { path: path.to_owned(), source })
+    /// The truth under the three offers of the retention table, as columns of [`TRUTH`].
+    pub(super) fn columns(&self) -> Vec<Values> {
+        // The margin of these offers is one, so what is gained is spent.
+        let with = |k: usize| {
+            let gains = self.gains[k].iter().zip(&self.value);
+            Values::Number(gains.map(|(gain, value)| value + gain + self.costs[k]).collect())
+        };
+        vec![
+            Values::Text(self.customer_id.clone()),
+            Values::Word(self.channel.clone()),
+            Values::Word(self.country.clone()),
+            Values::Word(self.response.iter().map(|response| response.name()).collect()),
+            Values::Flag(self.alive.clone()),
+            Values::Number(self.p_churn.clone()),
+            Values::Number(self.value.clone()),
+            Values::Number(self.value_if_kept.clone()),
+            Values::Number(self.value_if_churned.clone()),
+            Values::Number(self.p_alive_observed.clone()),
+            Values::Number(self.p_churn_observed.clone()),
+            Values::Number(self.value_observed.clone()),
+            Values::Flag(self.realised_churned.clone()),
+            Values::Money(self.realised_spend.iter().map(|pounds| (pounds * 100.0).round() as i64).collect()),
+            with(0),
+            with(1),
+            with(2),
+        ]
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use tenure_stages::config::Config;
 use tenure_stages::pipeline;
+use tenure_stages::world::Params;
 
 use crate::support::{Csv, ctx, scores, temp};
 
@@ -33,7 +34,7 @@ fn the_demo_comes_near_the_truth() {
     let out = dir.path();
     let mut config = Config::default();
     config.report.figures = false;
-    let summary = pipeline::demo(&ctx(2), &config, out).unwrap();
+    let summary = pipeline::demo(&ctx(2), &config, &Params::default(), out).unwrap();
 
     let truth = Csv::read(&out.join("world/truth.csv"));
     let scores = scores(out);
@@ -77,7 +78,7 @@ fn the_demo_comes_near_the_truth() {
 
     // The plan.
     let net: BTreeMap<&str, f64> = summary.truth.iter().map(|row| (row.plan.as_str(), row.true_net)).collect();
-    assert_eq!(net.len(), 6, "{:?}", summary.truth);
+    assert_eq!(net.len(), 9, "{:?}", summary.truth);
     assert!(summary.truth.windows(2).all(|w| w[0].true_net >= w[1].true_net), "{:?}", summary.truth);
     assert_eq!(net["nobody"], 0.0);
     assert!(net["oracle"] >= net["best observer"] && net["oracle"] > 0.0, "{net:?}");

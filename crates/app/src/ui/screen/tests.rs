@@ -97,6 +97,7 @@ fn full() -> Summary {
             shadow_price: Some(1.42),
         }),
         truth: vec![],
+        truth_checks: vec![],
         out: "tenure-out".into(),
         outputs: [
             "outputs/campaign_execution_plan.csv",
@@ -217,12 +218,17 @@ fn the_end_screen_says_what_is_missing() {
 fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
     let row = |plan: &str, true_net: f64| TruthRow {
         plan: plan.into(),
+        spend: 9_990.0,
         true_net,
         regret: 31_002.0 - true_net,
         regret_share: Some(1.0 - true_net / 31_002.0),
     };
     let summary = Summary {
         truth: vec![row("oracle", 31_002.0), row("tenure", 27_410.5), row("greedy", 24_001.0), row("random", -512.0)],
+        truth_checks: vec![
+            TruthCheck { what: "mean p_churn".into(), said: 0.701, truth: 0.688 },
+            TruthCheck { what: "value, all customers".into(), said: 1_204_000.0, truth: 1_310_500.0 },
+        ],
         warnings: vec!["one ".repeat(60), "two".into(), "three".into()],
         ..full()
     };
@@ -285,8 +291,9 @@ fn whatever_is_found_fits_the_screen() {
     summary.next = vec!["long ".repeat(100); 9];
     summary.out = "x".repeat(300);
     summary.segments = (0..60).map(|_| summary.segments[0].clone()).collect();
-    summary.truth =
-        (0..9).map(|i| TruthRow { plan: format!("p{i}"), true_net: 1.0, regret: 0.0, regret_share: None }).collect();
+    summary.truth = (0..9)
+        .map(|i| TruthRow { plan: format!("p{i}"), spend: 0.0, true_net: 1.0, regret: 0.0, regret_share: None })
+        .collect();
     fits(&end_screen(&summary, Style::PLAIN));
 }
 

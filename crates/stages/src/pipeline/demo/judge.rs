@@ -1,0 +1,204 @@
+//! The truth's verdict: what each plan would truly earn, and how far the forecasts are from what is true.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rand::RngExt;
+use tenure_math::allocate::expected::Prospect;
+use tenure_math::allocate::{self as knapsack, Problem};
+use tenure_math::{metric, rng};
+use tenure_tables::engine::{Engine, EngineConfig};
+use tenure_tables::frame::Frame;
+
+use crate::artifact;
+use crate::config::Config;
+use crate::ctx::Ctx;
+use crate::error::{Error, Result};
+use crate::summary::{TruthCheck, TruthRow};
+use crate::world::{self, Truth};
+
+/// What the truth says of a run.
+pub(super) struct Judged {
+    pub(super) plans: Vec<TruthRow>,
+    pub(super) checks: Vec<TruthCheck>,
+}
+
+/// Judges the run in `out`.
+pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -> Result<Judged> {
+    let engine = Engine::open(&EngineConfig { threads: ctx.threads, ..EngineConfig::default() })?;
+    engine.register("plan", &out.join(artifact::ALLOCATION))?;
+    engine.register("scores", &out.join(artifact::CUSTOMER_SCORES))?;
+    let rows = engine.select(
+        "select plan.customer_id, plan.offer, plan.p_churn, plan.p_gone, plan.value, plan.expected_net,
+                scores.value_mean, scores.value_q10, scores.value_q90
+         from plan inner join scores on plan.customer_id = scores.customer_id
+         order by plan.customer_id",
+        &[],
+    )?;
+    let court = Court::new(config, truth, &rows)?;
+    Ok(Judged { plans: court.plans()?, checks: court.checks(&rows)? })
+}
+
+/// The run's rows beside the truth's.
+struct Court<'a> {
+    config: &'a Config,
+    truth: &'a Truth,
+    /// The truth's row of each row of the run.
+    places: Vec<usize>,
+    /// What the run forecast, by the truth's rows.
+    prospects: Vec<Prospect>,
+    /// The run's plan, by the truth's rows.
+    ours: Vec<Option<usize>>,
+    /// Contact costs, row-major customers x offers.
+    cost: Vec<f64>,
+    caps: Vec<Option<usize>>,
+}
+
+impl<'a> Court<'a> {
+    fn new(config: &'a Config, truth: &'a Truth, rows: &Frame) -> Result<Self> {
+        let n = truth.customer_id.len();
+        let by_id: BTreeMap<&str, usize> = truth.customer_id.iter().map(String::as_str).zip(0..).collect();
+        let places = rows
+            .texts("customer_id")?
+            .iter()
+            .map(|id| {
+                by_id.get(id.as_str()).copied().ok_or_else(|| Error::Corrupt {
+                    artefact: artifact::ALLOCATION.to_owned(),
+                    problem: format!("customer {id} is not of the generated world"),
+                })
+            })
+            .collect::<Result<Vec<usize>>>()?;
+        let (p_churn, p_gone, value) = (rows.f64s("p_churn")?, rows.f64s("p_gone")?, rows.f64s("value")?);
+        let mut prospects = vec![Prospect::new(0.0, 0.0); n];
+        let mut ours = vec![None; n];
+        for (row, (&i, offer)) in places.iter().zip(rows.texts("offer")?).enumerate() {
+            prospects[i] = Prospect { p_churn: p_churn[row], p_gone: p_gone[row], value: value[row] };
+            ours[i] = truth.offers.iter().position(|name| *name == offer);
+        }
+        let cost = (0..n).flat_map(|_| truth.costs.iter().copied()).collect();
+        Ok(Self { config, truth, places, prospects, ours, cost, caps: config.caps(n) })
+    }
+
+    fn n(&self) -> usize {
+        self.truth.customer_id.len()
+    }
+
+    /// The gains of each offer, row-major customers x offers.
+    fn by_customer(&self, gains: &[Vec<f64>]) -> Vec<f64> {
+        (0..self.n()).flat_map(|i| gains.iter().map(move |offer| offer[i])).collect()
+    }
+
+    fn problem<'p>(&'p self, net: &'p [f64]) -> Problem<'p> {
+        Problem {
+            n_customers: self.n(),
+            offers: self.truth.costs.len(),
+            net,
+            cost: &self.cost,
+            budget: Some(self.config.budget()),
+            caps: &self.caps,
+            eligible: None,
+        }
+    }
+
+    fn solved(&self, gains: &[Vec<f64>]) -> Result<Vec<Option<usize>>> {
+        let net = self.by_customer(gains);
+        Ok(knapsack::solve(&self.problem(&net)).map_err(Error::math("the oracle's plan"))?.choice)
+    }
+
+    /// The true net of each plan, best first.
+    fn plans(&self) -> Result<Vec<TruthRow>> {
+        let (predicted, _) = crate::allocate::offer_table(self.config)
+            .evaluate(&self.prospects)
+            .map_err(Error::math("the offers' expected value"))?;
+        let greedy = knapsack::greedy(&self.problem(&predicted)).map_err(Error::math("the greedy plan"))?.choice;
+        let mut draws = rng::stream(self.config.run.seed, "demo/random", 0);
+        let shuffled: Vec<f64> = (0..self.n()).map(|_| draws.random()).collect();
+        let risk: Vec<f64> = self.prospects.iter().map(|of| of.p_churn).collect();
+        let value: Vec<f64> = self.prospects.iter().map(|of| of.value).collect();
+        let cheapest = (0..self.truth.costs.len()).min_by(|&a, &b| self.truth.costs[a].total_cmp(&self.truth.costs[b]));
+        let plans = [
+            ("oracle", self.solved(&self.truth.gains)?),
+            ("best observer", self.solved(&self.truth.gains_observed)?),
+            ("tenure", self.ours.clone()),
+            ("greedy", greedy),
+            ("top value", self.ranked(&predicted, &value)),
+            ("top risk", self.ranked(&predicted, &risk)),
+            ("random", self.ranked(&predicted, &shuffled)),
+            ("everybody", vec![cheapest; self.n()]),
+            ("nobody", vec![None; self.n()]),
+        ];
+        let mut rows = Vec::new();
+        for (plan, choice) in plans {
+            let true_net = world::plan_value(self.truth, &choice)?;
+            let spend = choice.iter().flatten().map(|&k| self.truth.costs[k]).sum();
+            rows.push(TruthRow { plan: plan.to_owned(), spend, true_net, regret: 0.0, regret_share: None });
+        }
+        let oracle = rows[0].true_net;
+        for row in &mut rows {
+            row.regret = oracle - row.true_net;
+            row.regret_share = (oracle > 0.0).then(|| row.regret / oracle);
+        }
+        rows.sort_by(|a, b| b.true_net.total_cmp(&a.true_net));
+        Ok(rows)
+    }
+
+    /// Down a list, to each the offer that is expected to bring most, until the budget is spent.
+    fn ranked(&self, predicted: &[f64], key: &[f64]) -> Vec<Option<usize>> {
+        let offers = self.truth.costs.len();
+        let mut order: Vec<usize> = (0..self.n()).collect();
+        order.sort_by(|&a, &b| key[b].total_cmp(&key[a]).then(a.cmp(&b)));
+        let mut left = self.config.budget();
+        let mut places: Vec<usize> = self.caps.iter().map(|c| c.unwrap_or(usize::MAX)).collect();
+        let mut choice = vec![None; self.n()];
+        for i in order {
+            let net = &predicted[i * offers..(i + 1) * offers];
+            choice[i] = (0..offers)
+                .filter(|&k| places[k] > 0 && self.truth.costs[k] <= left)
+                .max_by(|&a, &b| net[a].total_cmp(&net[b]).then(b.cmp(&a)));
+            if let Some(k) = choice[i] {
+                left -= self.truth.costs[k];
+                places[k] -= 1;
+            }
+        }
+        choice
+    }
+
+    /// What the run said beside what is true.
+    fn checks(&self, rows: &Frame) -> Result<Vec<TruthCheck>> {
+        let of = |values: &[f64]| -> Vec<f64> { self.places.iter().map(|&i| values[i]).collect() };
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+        let check = |what: &str, said: f64, truth: f64| TruthCheck { what: what.to_owned(), said, truth };
+        let p_churn = rows.f64s("p_churn")?;
+        let churned: Vec<bool> = self.places.iter().map(|&i| self.truth.realised_churned[i]).collect();
+        let alive = self.truth.alive.iter().filter(|alive| **alive).count() as f64 / self.n() as f64;
+        let mut checks = vec![
+            check("mean p_churn", mean(&p_churn), mean(&self.truth.p_churn)),
+            check("of it, gone for good", mean(&rows.f64s("p_gone")?), 1.0 - alive),
+            check(
+                "calibration error of p_churn",
+                metric::ece(&p_churn, &churned, None).map_err(Error::math("the calibration error"))?,
+                0.0,
+            ),
+        ];
+        let value = rows.f64s("value_mean")?;
+        if value.iter().all(|v| v.is_finite()) {
+            checks.push(check("value, all customers", value.iter().sum(), self.truth.value.iter().sum()));
+            let kept = self.prospects.iter().map(|of| of.value).sum();
+            checks.push(check("value if kept", kept, self.truth.value_if_kept.iter().sum()));
+        }
+        let (low, high) = (rows.f64s("value_q10")?, rows.f64s("value_q90")?);
+        if high.iter().all(|q| q.is_finite()) {
+            let spend = of(&self.truth.realised_spend);
+            let share = |holds: &dyn Fn(usize) -> bool| {
+                (0..spend.len()).filter(|&k| holds(k)).count() as f64 / spend.len().max(1) as f64
+            };
+            let intended = self.config.value.interval;
+            let inside = share(&|k| spend[k] >= low[k] && spend[k] <= high[k]);
+            checks.push(check("outcomes in the interval", intended, inside));
+            checks.push(check("outcomes above it", (1.0 - intended) / 2.0, share(&|k| spend[k] > high[k])));
+        }
+        let said = rows.f64s("expected_net")?.iter().sum();
+        checks.push(check("net of the plan", said, world::plan_value(self.truth, &self.ours)?));
+        Ok(checks)
+    }
+}

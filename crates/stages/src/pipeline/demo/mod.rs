@@ -1,0 +1,58 @@
+//! The demo: a generated retailer, the whole run on its export, and the run judged by the truth that it never saw.
+
+mod judge;
+
+use std::path::Path;
+
+use super::run;
+use crate::config::{Config, RateKind};
+use crate::ctx::Ctx;
+use crate::error::Result;
+use crate::summary::Summary;
+use crate::time::Instant;
+use crate::world::{self, OfferSpec, Params};
+
+/// Where the generated retailer lies in the run's folder.
+const WORLD: &str = "world";
+
+/// Generates the retailer of `params` (its horizons are those of `config`), runs everything on its export, and judges
+/// forecasts and plan by the truth.
+///
+/// # Errors
+/// As [`run`], and those of the world.
+pub fn demo(ctx: &Ctx<'_>, config: &Config, params: &Params, out: &Path) -> Result<Summary> {
+    let params =
+        Params { churn_days: config.churn.horizon_days, value_days: config.value.horizon_days, ..params.clone() };
+    let world = world::generate(&params)?;
+    let exported = world.export(&out.join(WORLD))?;
+    let mut config = config.clone();
+    config.snapshots.as_of = config.snapshots.as_of.or(Instant::parse(&world.as_of().to_string()));
+    if config.data.currency.is_empty() {
+        "USD".clone_into(&mut config.data.currency);
+    }
+    let mut summary = run(ctx, &config, &[exported.transactions], out)?;
+    let truth = world.truth(&offers(&config), params.churn_days, params.value_days)?;
+    let judged = judge::judge(ctx, &config, &truth, out)?;
+    summary.truth = judged.plans;
+    summary.truth_checks = judged.checks;
+    Ok(summary)
+}
+
+/// The offers of the plan, as the world must know them.
+fn offers(config: &Config) -> Vec<OfferSpec> {
+    config
+        .offers
+        .tiers()
+        .into_iter()
+        .map(|offer| OfferSpec {
+            name: offer.name,
+            contact_cost: offer.contact_cost,
+            rate: offer.rate,
+            rate_kind: match config.offers.rate_kind() {
+                RateKind::ShareOfChurners => world::RateKind::ShareOfChurners,
+                RateKind::Points => world::RateKind::Points,
+            },
+            margin: config.offers.margin,
+        })
+        .collect()
+}
