@@ -11,7 +11,7 @@ use tenure_math::calibrate::{Platt, Shift};
 use tenure_math::churn::{logistic, pool, recency, threshold};
 use tenure_math::metric::{self, RankedLabels, bootstrap};
 use tenure_math::num::Matrix;
-use tenure_math::pace::{self, Pace};
+use tenure_math::pace;
 use tenure_math::{rng, season};
 use tenure_tables::engine::Engine;
 use tenure_tables::store::{self, Column};
@@ -172,6 +172,17 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     write_scores(run, &panel, &now, horizon, Some((&p_churn, threshold)))?;
     let mut importance: Vec<(String, f64)> = panel.names.iter().cloned().zip(refitted.boosting.importance()).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    if let Finding::Measured(quality) = &quality
+        && let auc = &quality.models[0].auc
+        && auc.low.is_some_and(|low| low <= 0.5)
+    {
+        warnings.push(format!(
+            "nothing in these data tells who leaves: on the test window the AUC is {:.3}, and its interval holds 0.5; the \
+             model has no drivers",
+            auc.value
+        ));
+        importance.clear();
+    }
     let model = Model {
         features: panel.names.clone(),
         windows: deployment.clone(),
@@ -526,13 +537,8 @@ fn write_scores(
 
 /// The part of each churn probability that is of having left already, if who stays keeps its pace.
 fn gone(panel: &Panel, rows: &[usize], horizon_days: i64, p_churn: &[f64]) -> Result<Vec<f64>> {
-    let (repeats, spans) = panel.pace(rows);
-    match Pace::fit(&repeats, &spans) {
-        Ok(pace) => Ok(p_churn
-            .iter()
-            .zip(repeats.iter().zip(&spans))
-            .map(|(&p, (&x, &s))| pace::gone(p, pace.silent(x, s, horizon_days as f64)))
-            .collect()),
+    match pace::split(&panel.pasts(rows), p_churn, horizon_days as f64) {
+        Ok((_, p_gone)) => Ok(p_gone),
         // Nobody came back: silence says nothing of anybody.
         Err(tenure_math::Error::Degenerate { .. }) => Ok(vec![0.0; rows.len()]),
         Err(e) => Err(Error::math("the customers' pace")(e)),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use tenure_math::num::Matrix;
+use tenure_math::pace::Past;
 use tenure_math::season::Around;
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
@@ -158,10 +159,16 @@ impl Panel {
         }
     }
 
-    /// Purchase days after the first, and the days from the first to the last, of each row.
-    pub(crate) fn pace(&self, rows: &[usize]) -> (Vec<f64>, Vec<f64>) {
-        let repeats = self.feature("purchase_days", rows).into_iter().map(|d| (d - 1.0).max(0.0)).collect();
-        (repeats, self.feature("active_span_days", rows).into_iter().map(|s| s.max(0.0)).collect())
+    /// What the purchases of each row look like from its snapshot.
+    pub(crate) fn pasts(&self, rows: &[usize]) -> Vec<Past> {
+        let days = self.feature("purchase_days", rows);
+        let (spans, silences) = (self.feature("active_span_days", rows), self.feature("recency_days", rows));
+        let past = |k: usize| Past {
+            repeats: (days[k] - 1.0).max(0.0),
+            span: spans[k].max(0.0),
+            silence: silences[k].max(0.0),
+        };
+        (0..rows.len()).map(past).collect()
     }
 
     /// A number for the customer of each of the rows: the same on every machine and for every set of rows.

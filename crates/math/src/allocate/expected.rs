@@ -10,7 +10,8 @@
 //!
 //! Some of `p` is of customers who have already left, `g`. What moves one who hesitates moves fewer of those: an offer
 //! reaches them with the share `w` of its rate ([`OfferTable::winback`]). Then `D` is that of `p - (1 - w) g` in the place
-//! of `p`.
+//! of `p`. And one who would have left may come back unasked within the horizon and bring `b`: what is gained of those
+//! who have not left yet is `v - b`, so that `v` in the gain is the mean of `v - b` and `v` over those within reach.
 //!
 //! Rates are assumptions until an experiment has measured them; the built-in tables are such assumptions, with `d = 0`,
 //! `q = 0` and `m = 1`. `v` must not contain the churn risk already, or it is counted twice.
@@ -89,19 +90,30 @@ pub struct Prospect {
     pub p_gone: f64,
     /// What it is worth over the horizon if it stays, money.
     pub value: f64,
+    /// What it is worth over the horizon if it leaves for a while and comes back unasked, money; 0 where nothing is known
+    /// of that.
+    pub comes_back: f64,
 }
 
 impl Prospect {
     /// One of whom nothing says that it has left already.
     #[must_use]
     pub fn new(p_churn: f64, value: f64) -> Self {
-        Self { p_churn, p_gone: 0.0, value }
+        Self { p_churn, p_gone: 0.0, value, comes_back: 0.0 }
     }
 
     /// The part of `p_churn` that an offer can reach, where it has the share `winback` of its rate with who has left.
     #[must_use]
     pub fn within_reach(&self, winback: f64) -> f64 {
         self.p_churn - (1.0 - winback) * self.p_gone
+    }
+
+    /// What is gained, money, when an offer keeps the customer: of one who would have left for a while what it would have
+    /// brought anyway is no gain, of one who had left all is.
+    #[must_use]
+    pub fn gained(&self, winback: f64) -> f64 {
+        let reach = self.within_reach(winback);
+        if reach <= 0.0 { 0.0 } else { self.value - (self.p_churn - self.p_gone) / reach * self.comes_back }
     }
 }
 
@@ -204,7 +216,7 @@ impl Offer {
     pub fn expected(&self, of: &Prospect, kind: RateKind, winback: f64) -> Expected {
         let Prospect { p_churn, value, .. } = *of;
         let kept = self.kept(of, kind, winback);
-        let gain = kept * value * self.margin;
+        let gain = kept * of.gained(winback) * self.margin;
         let redeemed = kept + self.redemption_by_loyal * (1.0 - p_churn);
         let subsidy = self.discount_share * value.max(0.0) * redeemed;
         let cost = self.contact_cost + subsidy;
@@ -269,7 +281,7 @@ impl OfferTable {
     pub fn evaluate(&self, prospects: &[Prospect]) -> Result<(Vec<f64>, Vec<f64>)> {
         self.check()?;
         for of in prospects {
-            num::require_finite("value", &[of.value])?;
+            num::require_finite("value", &[of.value, of.comes_back])?;
             if !(0.0..=1.0).contains(&of.p_churn) {
                 return Err(Error::Parameter { name: "p_churn", value: of.p_churn, expected: "0 to 1" });
             }
@@ -351,7 +363,7 @@ mod tests {
 
     #[test]
     fn who_has_left_is_reached_by_a_share_of_the_rate() {
-        let of = Prospect { p_churn: 0.9, p_gone: 0.6, value: 100.0 };
+        let of = Prospect { p_gone: 0.6, ..Prospect::new(0.9, 100.0) };
         // 0.3 hesitate; of the 0.6 that have left a tenth counts: 0.36 x 0.2 x 100.
         let light = |winback: f64| {
             let table = OfferTable { winback, ..retention() };
@@ -359,6 +371,10 @@ mod tests {
         };
         assert!((light(0.1) - 7.2).abs() < 1e-12 && (light(0.0) - 6.0).abs() < 1e-12);
         assert!((light(1.0) - 18.0).abs() < 1e-12, "with the whole rate it is as if nobody had left");
+        // The 0.3 who hesitate would have brought 20 anyway: (0.3 x 80 + 0.06 x 100) x 0.2.
+        let table = OfferTable { winback: 0.1, ..retention() };
+        let gain = table.expected(&table.offers[0], &Prospect { comes_back: 20.0, ..of }).gain;
+        assert!((gain - 6.0).abs() < 1e-12, "{gain}");
     }
 
     #[test]
@@ -388,7 +404,7 @@ mod tests {
         assert!(matches!(table.check(), Err(Error::Infeasible { .. })));
         assert!(retention().evaluate(&[Prospect::new(1.2, 1.0)]).is_err());
         assert!(retention().evaluate(&[Prospect::new(0.2, f64::NAN)]).is_err());
-        assert!(retention().evaluate(&[Prospect { p_churn: 0.2, p_gone: 0.3, value: 1.0 }]).is_err());
+        assert!(retention().evaluate(&[Prospect { p_gone: 0.3, ..Prospect::new(0.2, 1.0) }]).is_err());
         assert!(OfferTable { winback: 1.5, ..retention() }.check().is_err());
         assert!(retention().check().is_ok() && coupons().check().is_ok());
         let text = r#"{"name":"x","offers":[{"name":"a","contact_cost":1,"rate":0.1}]}"#;

@@ -187,7 +187,7 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
     engine.register("value_scores", &run.read(artifact::VALUE_SCORES, Stage::Value)?)?;
     let frame = engine.select(
         "select features.customer_id, segments.segment, churn_scores.p_churn, churn_scores.p_gone, value_scores.value_mean,
-                value_scores.value_q50, value_scores.value_if_retained, features.monetary_90d,
+                value_scores.value_q50, value_scores.value_if_retained, value_scores.value_if_churned, features.monetary_90d,
                 percent_rank() over (order by features.recency_days) as recency_rank
          from features
          inner join segments on features.customer_id = segments.customer_id
@@ -218,8 +218,14 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
         ));
     }
     assumptions.extend(effects(config));
-    let prospects =
-        (0..value.len()).map(|i| Prospect { p_churn: p_churn[i], p_gone: p_gone[i], value: value[i] }).collect();
+    // The other readings know nothing of who comes back.
+    let comes_back = match config.offers.value {
+        ValueReading::ClvIfRetained if value.iter().any(|v| *v > 0.0) => frame.f64s("value_if_churned")?,
+        _ => vec![0.0; value.len()],
+    };
+    let prospects = (0..value.len())
+        .map(|i| Prospect { p_churn: p_churn[i], p_gone: p_gone[i], value: value[i], comes_back: comes_back[i] })
+        .collect();
     Ok(People { ids: frame.texts("customer_id")?, segments: frame.texts("segment")?, prospects, assumptions })
 }
 
@@ -237,8 +243,8 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
         ValueReading::ClvIfRetained => (
             "value_if_retained",
             format!(
-                "a kept customer spends in {days} days what one like it spends that buys within {} days, as far as those \
-                 who did buy show it; what it would spend if it came back unasked later is not taken off",
+                "a kept customer spends in {days} days what one like it spends that buys within {} days, less what it \
+                 would spend if it came back unasked after them",
                 config.churn.horizon_days
             ),
         ),

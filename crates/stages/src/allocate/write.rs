@@ -48,6 +48,7 @@ pub(super) fn write(
             ("p_churn", each(&|i| people.prospects[i].p_churn)),
             ("p_gone", each(&|i| people.prospects[i].p_gone)),
             ("value", each(&|i| people.prospects[i].value)),
+            ("comes_back", each(&|i| people.prospects[i].comes_back)),
             ("offer", Column::Text(plan.choice.iter().map(|c| name(*c)).collect())),
             ("cost", each(&|i| cost_of(i, plan.choice[i]))),
             ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
@@ -105,6 +106,7 @@ pub(super) fn write(
                 format!("{:.4}", people.prospects[i].p_churn),
                 format!("{:.4}", people.prospects[i].p_gone),
                 money(people.prospects[i].value),
+                money(people.prospects[i].comes_back),
                 money(cost_of(i, plan.choice[i])),
                 money(net_of(i, plan.choice[i])),
             ]
@@ -112,7 +114,18 @@ pub(super) fn write(
         .collect();
     run.write_csv(
         artifact::EXECUTION_PLAN,
-        &["priority", "customer_id", "segment", "offer", "p_churn", "p_gone", "value", "cost", "expected_net"],
+        &[
+            "priority",
+            "customer_id",
+            "segment",
+            "offer",
+            "p_churn",
+            "p_gone",
+            "value",
+            "comes_back",
+            "cost",
+            "expected_net",
+        ],
         &contacts,
     )?;
     let curve: Vec<Vec<String>> = facts

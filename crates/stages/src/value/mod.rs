@@ -46,6 +46,8 @@ const SCALE_FLOOR: f64 = 0.05;
 const MIN_ROWS: usize = 600;
 /// Fewer customers, or fewer buyers than a tenth of it, say nothing about a model.
 const MIN_TEST_ROWS: usize = 100;
+/// A rank correlation of so many times `1 / sqrt(n)` is reached by chance once in forty samples of unrelated numbers.
+const CHANCE: f64 = 1.96;
 /// The spend of fewer days is carried forward as if it were that of so many: four days say nothing of half a year.
 const LEAST_SEEN_DAYS: f64 = 30.0;
 /// Look-back windows that the features offer, days.
@@ -161,7 +163,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             warnings.push(format!("there is no value model: {reason}"));
             (reason, vec![f64::NAN; now.len()])
         };
-        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None }, &mean)?;
+        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None }, &mean, &vec![0.0; now.len()])?;
         let facts = Facts {
             horizon_days: horizon,
             basis: config.value.basis.word().to_owned(),
@@ -225,21 +227,31 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
     let season_total = seasonal.as_ref().and_then(season_total);
     let scores = room.score(&calibrated, &now, season_total)?;
-    let value_if_retained = match &kept {
-        Some(kept) => room.if_kept(kept, &now, &scores.mean)?,
+    let (if_retained_now, if_churned_now) = match &kept {
+        Some(kept) => room.if_kept_or_not(kept, &now, &gone(engine, run)?, &scores.mean)?,
         None => {
             warnings
                 .push("too few customers stayed to learn what one is worth that stays: the value stands in".to_owned());
-            scores.mean.clone()
+            (scores.mean.clone(), vec![0.0; now.len()])
         }
     };
-    room.write_scores(&now, &scores, &value_if_retained)?;
+    room.write_scores(&now, &scores, &if_retained_now, &if_churned_now)?;
     if let Some(reason) = &calibrated.quantiles_missing {
         warnings.push(format!("values have no interval: {reason}"));
     }
     let mut importance: Vec<(String, f64)> =
         panel.names.iter().cloned().zip(calibrated.learners.mean.importance()).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    if let Finding::Measured(quality) = &quality
+        && let Some(rank) = quality.models[0].spearman
+        && rank <= CHANCE / (quality.customers as f64).sqrt()
+    {
+        warnings.push(format!(
+            "nothing in these data tells who will spend more: on the test window the rank correlation is {rank:.3}, as \
+             chance makes it; the model has no drivers"
+        ));
+        importance.clear();
+    }
     let portfolio: f64 = scores.mean.iter().sum();
     let facts = Facts {
         horizon_days: horizon,
@@ -274,6 +286,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     };
     run.record(Stage::Value, &facts, warnings)?;
     Ok(sentence)
+}
+
+/// The probability of each customer at `as_of` of having left already, in their order; 0 where there is no churn model.
+fn gone(engine: &Engine, run: &RunFolder) -> Result<Vec<f64>> {
+    engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;
+    let scores = engine.select("select p_gone from churn_scores order by customer_id", &[])?;
+    Ok(scores.f64s("p_gone")?.into_iter().map(|p| if p.is_finite() { p } else { 0.0 }).collect())
 }
 
 /// Whether the windows that train and the one that calibrates each hold enough buyers.
@@ -506,7 +525,7 @@ impl Room<'_> {
     }
 
     /// Writes the values; what is NaN is unknown and becomes null.
-    fn write_scores(&self, rows: &[usize], scores: &Scores, value_if_retained: &[f64]) -> Result<()> {
+    fn write_scores(&self, rows: &[usize], scores: &Scores, if_retained: &[f64], if_churned: &[f64]) -> Result<()> {
         let n = rows.len();
         let known = |v: &[f64]| Column::OptF64(v.iter().map(|v| v.is_finite().then_some(*v)).collect());
         let quantile = |j: usize| -> Column {
@@ -520,7 +539,8 @@ impl Room<'_> {
                 ("value_q10", quantile(0)),
                 ("value_q50", quantile(1)),
                 ("value_q90", quantile(2)),
-                ("value_if_retained", known(value_if_retained)),
+                ("value_if_retained", known(if_retained)),
+                ("value_if_churned", known(if_churned)),
             ],
         )?;
         Ok(())

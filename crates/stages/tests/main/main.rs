@@ -1,7 +1,7 @@
 //! The stages as a whole, on generated retailers and on the real file: nothing leaks, nothing varies, nothing is lost,
 //! and what is forecast comes near the truth.
 
-#![allow(clippy::unwrap_used, clippy::float_cmp)]
+#![allow(clippy::unwrap_used, clippy::float_cmp, clippy::print_stderr)]
 
 mod audit;
 mod balance;
@@ -10,7 +10,9 @@ mod brute;
 mod customers;
 mod determinism;
 mod leakage;
+mod planted;
 mod real;
+mod regret;
 mod resume;
 mod short;
 mod support;

@@ -29,7 +29,7 @@ pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -
     engine.register("plan", &out.join(artifact::ALLOCATION))?;
     engine.register("scores", &out.join(artifact::CUSTOMER_SCORES))?;
     let rows = engine.select(
-        "select plan.customer_id, plan.offer, plan.p_churn, plan.p_gone, plan.value, plan.expected_net,
+        "select plan.customer_id, plan.offer, plan.p_churn, plan.p_gone, plan.value, plan.comes_back, plan.expected_net,
                 scores.value_mean, scores.value_q10, scores.value_q90
          from plan inner join scores on plan.customer_id = scores.customer_id
          order by plan.customer_id",
@@ -68,11 +68,13 @@ impl<'a> Court<'a> {
                 })
             })
             .collect::<Result<Vec<usize>>>()?;
-        let (p_churn, p_gone, value) = (rows.f64s("p_churn")?, rows.f64s("p_gone")?, rows.f64s("value")?);
+        let (p_churn, p_gone) = (rows.f64s("p_churn")?, rows.f64s("p_gone")?);
+        let (value, comes_back) = (rows.f64s("value")?, rows.f64s("comes_back")?);
         let mut prospects = vec![Prospect::new(0.0, 0.0); n];
         let mut ours = vec![None; n];
         for (row, (&i, offer)) in places.iter().zip(rows.texts("offer")?).enumerate() {
-            prospects[i] = Prospect { p_churn: p_churn[row], p_gone: p_gone[row], value: value[row] };
+            prospects[i] =
+                Prospect { p_churn: p_churn[row], p_gone: p_gone[row], value: value[row], comes_back: comes_back[row] };
             ours[i] = truth.offers.iter().position(|name| *name == offer);
         }
         let cost = (0..n).flat_map(|_| truth.costs.iter().copied()).collect();
