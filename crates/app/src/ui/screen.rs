@@ -1,6 +1,6 @@
 //! The screen at the end of a run: at most 40 lines of 100 columns, whatever was found.
 
-use tenure_stages::config::{Method, OfferTable, RateKind, ValueReading};
+use tenure_stages::config::{Method, OfferTable};
 use tenure_stages::summary::{
     ChurnQuality, Estimate, Finding, Plan, Segment, Summary, TruthCheck, TruthRow, ValueQuality, Window,
 };
@@ -255,21 +255,8 @@ fn plan(plan: &Plan, style: Style) -> Vec<String> {
 }
 
 fn assumed(plan: &Plan) -> String {
-    let rate = match plan.rate_kind {
-        RateKind::ShareOfChurners => "rates are the share of would-be churners kept",
-        RateKind::Points => "rates are the points by which the churn probability falls",
-    };
-    let worth = match plan.value {
-        ValueReading::Clv => "a kept customer is worth the forecast value, which already contains churn",
-        ValueReading::ClvIfRetained => "a kept customer is worth what one like it spends that stays",
-        ValueReading::Monetary90d => "a kept customer is worth the spend of the last 90 days",
-    };
-    let mut text = format!("Assumed, not measured: {rate}; {worth}");
-    for assumption in &plan.assumptions {
-        text += &format!("; {}", assumption.trim_end_matches('.'));
-    }
-    text.push('.');
-    text
+    let assumptions: Vec<&str> = plan.assumptions.iter().map(|text| text.trim_end_matches('.')).collect();
+    format!("Assumed, not measured: {}.", assumptions.join("; "))
 }
 
 fn truth(rows: &[TruthRow]) -> Vec<String> {

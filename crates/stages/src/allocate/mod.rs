@@ -217,7 +217,7 @@ fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut 
             config.value.horizon_days
         ));
     }
-    assumptions.extend(effects(config));
+    assumptions.splice(0..0, effects(config));
     // The other readings know nothing of who comes back.
     let comes_back = match config.offers.value {
         ValueReading::ClvIfRetained if value.iter().any(|v| *v > 0.0) => frame.f64s("value_if_churned")?,
@@ -243,8 +243,8 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
         ValueReading::ClvIfRetained => (
             "value_if_retained",
             format!(
-                "a kept customer spends in {days} days what one like it spends that buys within {} days, less what it \
-                 would spend if it came back unasked after them",
+                "a kept customer brings in {days} days what one like it spends that buys within {} of them, less what it \
+                 would have spent anyway",
                 config.churn.horizon_days
             ),
         ),
@@ -274,10 +274,9 @@ fn effects(config: &Config) -> Vec<String> {
         RateKind::Points => "each offer lowers the churn probability by up to its rate, in points",
     };
     vec![
-        format!("{rates}; the rates are assumed, not measured: no randomised contacts are known"),
         format!(
-            "who has already left for good is reached by {} of an offer's rate; how many have left is told by each \
-             customer's own pace",
+            "{rates}, and with who has left already it has {} of its rate; the rates are assumed, not measured: no \
+             randomised contacts are known",
             config.offers.winback
         ),
         format!("margin {} of revenue; no discount is taken beyond what the table says", config.offers.margin),

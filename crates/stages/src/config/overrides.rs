@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::source::Places;
-use super::{Config, OffersConfig};
+use super::{Config, OfferTable, OffersConfig};
 
 /// What the command line sets; `None` or empty leaves the configuration as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,12 +64,11 @@ impl Overrides {
             }
         }
         let caps = &mut value["constraints"]["caps"];
-        if let Ok(offers) = serde_json::from_value::<OffersConfig>(json!({
-            "table": self.offers, "value": "clv", "rate_kind": "auto", "margin": 1.0, "custom": config.offers.custom,
-        })) && offers.table != config.offers.table
+        if let Ok(Some(table)) = serde_json::from_value::<Option<OfferTable>>(json!(self.offers))
+            && table != config.offers.table
             && let Some(inherited) = caps.as_object_mut()
         {
-            let tiers = offers.tiers();
+            let tiers = OffersConfig { table, ..config.offers.clone() }.tiers();
             inherited.retain(|name, _| tiers.iter().any(|tier| tier.name == *name));
         }
         for (name, limit) in &self.caps {

@@ -17,12 +17,15 @@ use crate::timeline::Windows;
 /// (docs/methods/value.md).
 const ROUNDS_SHARE: f64 = 0.15;
 
+/// So many orders of the mean value are added to a customer's own: one large order is no habit.
+const MEAN_ORDERS: f64 = 2.0;
+
 /// The model of the value of a customer that stays.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Kept {
     /// How often who stays buys.
     pub pace: Pace,
-    /// The mean order, money: it counts as one more order of everybody's.
+    /// The mean order, money: it counts as two more orders of everybody's.
     pub order_value: f64,
     /// By how much the spend differs from orders at that pace.
     pub trees: boost::Fitted,
@@ -95,7 +98,7 @@ impl Room<'_> {
         let (money, orders) = (self.amount("monetary_total", rows), self.amount("frequency", rows));
         (0..rows.len())
             .map(|k| {
-                let order = (money[k] + order_value) / (orders[k] + 1.0);
+                let order = (money[k] + MEAN_ORDERS * order_value) / (orders[k] + MEAN_ORDERS);
                 pace::orders_if_kept(pace.rate(&pasts[k], p_gone[k]), near, horizon) * order
             })
             .collect()

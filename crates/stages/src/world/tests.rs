@@ -368,30 +368,26 @@ fn parquet_holds_what_the_csv_holds() {
         ("dirt", &text.dirt, &binary.dirt),
         ("returns", &text.returns, &binary.returns),
     ] {
-        engine.register_csv("a", a).unwrap();
-        engine.register("b", b).unwrap();
-        let [a, b] = ["a", "b"].map(|table| engine.select(&format!("select * from {table}"), &[]).unwrap());
+        let (csv, parquet) = (format!("{name}_csv"), format!("{name}_parquet"));
+        engine.register_csv(&csv, a).unwrap();
+        engine.register(&parquet, b).unwrap();
+        let [a, b] = [csv, parquet].map(|table| engine.select(&format!("select * from {table}"), &[]).unwrap());
         assert!(a.n_rows() > 10, "{name}");
         assert_eq!((a.names(), a.n_rows()), (b.names(), b.n_rows()), "{name}");
     }
     let sum = |table: &str| {
-        let path = if table == "a" { &text.transactions } else { &binary.transactions };
-        if table == "a" {
-            engine.register_csv(table, path).unwrap();
-        } else {
-            engine.register(table, path).unwrap();
-        }
         let sql = format!("select cast(round(sum(\"Quantity\" * \"Price\") * 100) as bigint) as n from {table}");
         engine.select(&sql, &[]).unwrap().one_i64("n").unwrap()
     };
-    assert_eq!(sum("a"), sum("b"));
+    assert_eq!(sum("transactions_csv"), sum("transactions_parquet"));
 }
 
 /// Randomised contacts change what they should, by as much as they should: the arms differ in who orders in the window
 /// after them as the definition of an offer's effect says.
 #[test]
 fn a_randomised_offer_moves_as_many_as_it_should() {
-    let campaigns = Campaigns { from_month: 6, randomised: 1.0, targeted: 0.0 };
+    // One campaign, a month before the end.
+    let campaigns = Campaigns { from_month: 17, randomised: 1.0, targeted: 0.0 };
     let params = Params { customers: 3_000, campaigns, persuasion: Persuasion::as_assumed(0.5), ..Params::default() };
     let world = generate(&params).unwrap();
     let offers = campaign::offers();
@@ -400,7 +396,6 @@ fn a_randomised_offer_moves_as_many_as_it_should() {
     let mut arms = vec![(0.0, 0.0, 0.0); offers.len() + 1];
     let first = world.campaigns[0];
     for (index, customer) in world.acquired() {
-        // The next campaign comes within the window: what is judged is the month until then.
         let life = world.life(index, first + days);
         let Some(contact) = life.contacts.iter().find(|contact| contact.at == first) else { continue };
         let arm = contact.offer.map_or(0, |offer| offer + 1);
@@ -419,7 +414,7 @@ fn a_randomised_offer_moves_as_many_as_it_should() {
         arms[arm].1 += f64::from(u8::from(life.orders.iter().any(|o| o.at >= first) && !would_order));
         arms[arm].2 += kept;
     }
-    assert_eq!(arms[0].1, 0.0, "no offer changes nothing before the next campaign's window is over");
+    assert_eq!(arms[0].1, 0.0, "no offer changes nothing");
     for (k, (n, moved, expected)) in arms.iter().enumerate().skip(1) {
         assert!(*n > 200.0, "{k}: {n}");
         assert!((moved - expected).abs() < 4.0 * expected.sqrt(), "{k}: {moved} moved, {expected} expected");

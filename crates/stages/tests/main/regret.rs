@@ -1,7 +1,8 @@
 //! Regret: on generated retailers of three kinds, how much of the value of a plan made with the truth does the run's plan
 //! lose, when offers do what is assumed of them?
 //!
-//! Thresholds are upper ends of what was measured (docs/methods/world.md), so that a model that gets worse fails here.
+//! Thresholds stand a fifth or so above what was measured (docs/methods/world.md), so that luck passes and a model that
+//! gets worse does not.
 
 use rayon::prelude::*;
 use tenure_stages::config::{ChurnModel, Config, ValueModel, ValueReading};
@@ -21,9 +22,9 @@ struct Gate {
 }
 
 const GATES: [Gate; 3] = [
-    Gate { shop: ShopKind::Gifts, customers: 1_200, tight: 0.30, ample: 0.12 },
-    Gate { shop: ShopKind::Grocery, customers: 500, tight: 0.55, ample: 0.75 },
-    Gate { shop: ShopKind::Rare, customers: 1_500, tight: 0.45, ample: 0.05 },
+    Gate { shop: ShopKind::Gifts, customers: 1_200, tight: 0.30, ample: 0.11 },
+    Gate { shop: ShopKind::Grocery, customers: 500, tight: 0.30, ample: 0.36 },
+    Gate { shop: ShopKind::Rare, customers: 1_500, tight: 0.37, ample: 0.02 },
 ];
 
 fn judged(gate: &Gate, customers: u32, seed: u64, ample: bool, change: fn(&mut Config)) -> Summary {
@@ -51,15 +52,25 @@ fn net(summary: &Summary, plan: &str) -> f64 {
     summary.truth.iter().find(|row| row.plan == plan).unwrap().true_net
 }
 
-/// Mean regret as a share, over seeds; and how often the plan was behind a simpler one of the same budget.
-fn regret(gate: &Gate, customers: u32, seeds: u64, ample: bool, change: fn(&mut Config)) -> (f64, Vec<String>) {
+/// What plans lost over several seeds.
+struct Regret {
+    /// Of the oracle's net, by the run's plans.
+    share: f64,
+    /// Of the oracle's net, by the plans of the best-informed observer.
+    observer: f64,
+    /// Simpler plans of the same budget that were ahead.
+    behind: Vec<String>,
+}
+
+fn regret(gate: &Gate, customers: u32, seeds: u64, ample: bool, change: fn(&mut Config)) -> Regret {
     let runs: Vec<(u64, Summary)> =
         (1..=seeds).into_par_iter().map(|seed| (seed, judged(gate, customers, seed, ample, change))).collect();
     let mut behind = Vec::new();
-    let (mut lost, mut oracle) = (0.0, 0.0);
+    let (mut lost, mut lost_by_observer, mut oracle) = (0.0, 0.0, 0.0);
     for (seed, summary) in &runs {
         let (best, ours) = (net(summary, "oracle"), net(summary, "tenure"));
         lost += best - ours;
+        lost_by_observer += best - net(summary, "best observer");
         oracle += best;
         for plan in ["greedy", "top value", "top risk", "random", "nobody"] {
             if net(summary, plan) > ours + 1e-6 {
@@ -67,7 +78,7 @@ fn regret(gate: &Gate, customers: u32, seeds: u64, ample: bool, change: fn(&mut 
             }
         }
     }
-    (lost / oracle, behind)
+    Regret { share: lost / oracle, observer: lost_by_observer / oracle, behind }
 }
 
 /// Whether the gates hold; says which do not.
@@ -76,12 +87,13 @@ fn verdict(seeds: u64, factor: u32, change: fn(&mut Config)) -> Vec<String> {
     for gate in &GATES {
         let customers = gate.customers * factor;
         for (ample, most) in [(false, gate.tight), (true, gate.ample)] {
-            let (share, behind) = regret(gate, customers, seeds, ample, change);
+            let Regret { share, observer, behind } = regret(gate, customers, seeds, ample, change);
             let budget = if ample { "ample" } else { "tight" };
             eprintln!(
-                "{:?}, {budget} budget: {:.1} % of the oracle's net lost; behind {behind:?}",
+                "{:?}, {budget} budget: {:.1} % of the oracle's net lost ({:.1} % by the best observer); behind {behind:?}",
                 gate.shop,
-                100.0 * share
+                100.0 * share,
+                100.0 * observer
             );
             if share > most {
                 failed.push(format!("{:?}, {budget}: {share:.3} above {most}", gate.shop));

@@ -1,4 +1,4 @@
-use tenure_stages::config::Basis;
+use tenure_stages::config::{Basis, RateKind, ValueReading};
 use tenure_stages::summary::{ChurnScore, Output, PlannedOffer, Reason, Rows, Threshold, ValueScore};
 
 use super::*;
@@ -160,9 +160,7 @@ fn the_end_screen_of_a_full_run() {
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
       Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
       less. One more unit of budget would add 1.42.
-      Assumed, not measured: rates are the share of would-be churners kept; a kept customer is worth the
-      forecast value, which already contains churn; margin 100 %, no discount, nobody redeems who would
-      have bought anyway.
+      Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
 
     Note: the last month of the data is not complete
     Files in tenure-out: outputs/campaign_execution_plan.csv, outputs/customer_scores.parquet, figures/,
@@ -204,9 +202,7 @@ fn the_end_screen_says_what_is_missing() {
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
       Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
       less. One more unit of budget would add 1.42.
-      Assumed, not measured: rates are the share of would-be churners kept; a kept customer is worth the
-      forecast value, which already contains churn; margin 100 %, no discount, nobody redeems who would
-      have bought anyway.
+      Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
 
     Files in tenure-out: outputs/campaign_execution_plan.csv, outputs/customer_scores.parquet, figures/,
     manifest.json
@@ -261,14 +257,12 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
       Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
       less. One more unit of budget would add 1.42.
-      Assumed, not measured: rates are the share of would-be churners kept; a kept customer is worth the
-      forecast value, which already contains churn; margin 100 %, no discount, nobody redeems who would
-      have bought anyway.
-    Truth     true net  regret
-      oracle    31,002       0    0.0 %
-      tenure    27,410   3,592   11.6 %
-      greedy    24,001   7,001   22.6 %
-      random      -512  31,514  101.7 %
+      Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
+    Truth     spends  true net  regret           Forecasts                  said       true
+      oracle   9,990    31,002       0    0.0 %    mean p_churn            70.1 %     68.8 %
+      tenure   9,990    27,410   3,592   11.6 %    value, all customers  1,204,000  1,310,500
+      greedy   9,990    24,001   7,001   22.6 %
+      random   9,990      -512  31,514  101.7 %
     Note: one one one one one one one one one one one one one one one one one one one one one one one
     one one one one one one one one one one one one one one one one one one one one one one one one on …
     Note: two (and 1 more in manifest.json)
