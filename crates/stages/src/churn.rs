@@ -21,7 +21,7 @@ use crate::config::{ChurnModel, Config, Population};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
-use crate::summary::{ChurnQuality, ChurnScore, Estimate, Finding, Threshold, Window};
+use crate::summary::{ChurnQuality, ChurnScore, Estimate, Finding, NOTHING, Threshold, Window};
 use crate::time::Instant;
 use crate::timeline::Windows;
 
@@ -177,7 +177,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         && auc.low.is_some_and(|low| low <= 0.5)
     {
         warnings.push(format!(
-            "nothing in these data tells who leaves: on the test window the AUC is {:.3}, and its interval holds 0.5; the \
+            "{NOTHING} who leaves: on the test window the AUC is {:.3}, and its interval holds 0.5; the \
              model has no drivers",
             auc.value
         ));

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Basis, Method, OfferTable, RateKind, ValueReading};
 
+/// What a warning begins with that says that a model found nothing: the first thing to know.
+pub(crate) const NOTHING: &str = "nothing in these data tells";
+
 /// Something measured, or why it could not be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -280,7 +283,9 @@ pub struct TruthRow {
 pub struct TruthCheck {
     /// What is compared.
     pub what: String,
-    /// What the run said of it: money, or a share.
+    /// Whether it is money, in the data's currency, or a share.
+    pub is_money: bool,
+    /// What the run said of it.
     pub said: f64,
     /// What is true.
     pub truth: f64,

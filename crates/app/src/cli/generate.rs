@@ -67,7 +67,7 @@ pub(crate) struct Args {
     /// Start of every random stream; the same seed gives the same bytes.
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
-    /// Offer things to customers every month: a tenth of them by chance, half of the silent ones by choice.
+    /// Offer things to customers monthly from half a year on: a tenth of them by chance, half of the silent by choice.
     #[arg(long)]
     campaigns: bool,
     /// All customers alike, and no offer does anything: whatever is found in such data is noise.
@@ -92,11 +92,15 @@ impl Args {
         };
         let made = world::export(&params, form, &out).map_err(tenure_stages::error::Error::from)?;
         ui::note(&format!(
-            "{} customers, {} documents, {} lines in {}; what is true of them stands in {}",
+            "{} customers, {} documents, {} lines in {}; what is true of them as of {} over {} days (churn) and {} (value) \
+             stands in {}",
             made.customers,
             made.documents,
             made.lines,
             made.transactions.display(),
+            params.cut(),
+            params.churn_days,
+            params.value_days,
             made.truth.display()
         ));
         Ok(())

@@ -237,7 +237,7 @@ fn plan(plan: &Plan, style: Style) -> Vec<String> {
     let mut net = format!("Expected net {}", money(plan.expected_net));
     if let (Some(bound), Some(gap)) = (plan.bound, plan.gap) {
         let share = plan.gap_share.map(|share| format!(", {} %", fixed(share * 100.0, 3))).unwrap_or_default();
-        net += &format!("; no plan can pass {} (gap {}{share})", money(bound), fixed(gap, 2));
+        net += &format!("; by these forecasts no plan can pass {} (gap {}{share})", money(bound), fixed(gap, 2));
     }
     if let (Some(greedy), Method::Optimal) = (plan.greedy_net, plan.method) {
         net += &format!("; the greedy plan expects {} less", money(plan.expected_net - greedy));
@@ -276,11 +276,9 @@ fn truth(rows: &[TruthRow]) -> Vec<String> {
 
 fn truth_checks(checks: &[TruthCheck]) -> Vec<String> {
     let mut table = vec![["Forecasts", "said", "true"].map(str::to_owned).to_vec()];
-    let in_money = money_like(checks.iter().flat_map(|check| [check.said, check.truth]));
-    // Shares are at most 1, and no sum of money of a shop is.
-    let show = |check: &TruthCheck, v: f64| {
-        if check.said.abs() <= 1.0 && check.truth.abs() <= 1.0 { percent(v) } else { in_money(v) }
-    };
+    let sums = checks.iter().filter(|check| check.is_money);
+    let in_money = money_like(sums.flat_map(|check| [check.said, check.truth]));
+    let show = |check: &TruthCheck, v: f64| if check.is_money { in_money(v) } else { percent(v) };
     for check in checks.iter().take(MOST_TRUTHS) {
         table.push(vec![check.what.clone(), show(check, check.said), show(check, check.truth)]);
     }

@@ -275,8 +275,7 @@ fn effects(config: &Config) -> Vec<String> {
     };
     vec![
         format!(
-            "{rates}, and with who has left already it has {} of its rate; the rates are assumed, not measured: no \
-             randomised contacts are known",
+            "{rates}, and {} of its rate holds of who has left already; no randomised contacts are known that would say",
             config.offers.winback
         ),
         format!("margin {} of revenue; no discount is taken beyond what the table says", config.offers.margin),

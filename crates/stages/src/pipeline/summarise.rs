@@ -6,7 +6,7 @@ use crate::artifact::{self, Manifest};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::summary::{Finding, Output, Plan, PlannedOffer, Reason, Rows, Segment, Summary};
+use crate::summary::{Finding, NOTHING, Output, Plan, PlannedOffer, Reason, Rows, Segment, Summary};
 use crate::{allocate, churn, clean, ingest, report, value};
 
 /// What a finished run found.
@@ -56,12 +56,20 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
         truth_checks: Vec::new(),
         out: out.display().to_string(),
         outputs: outputs(manifest),
-        warnings: Stage::ALL.iter().filter_map(|s| manifest.warnings.get(s.name())).flatten().cloned().collect(),
+        warnings: warnings(manifest),
         next: vec![
             format!("open {}/{}: whom to contact, first things first", out.display(), artifact::EXECUTION_PLAN),
             format!("tenure allocate --out {} --budget N: the plan at another budget", out.display()),
         ],
     })
+}
+
+/// What the reader must know; first that there is nothing to know, where that is so.
+fn warnings(manifest: &Manifest) -> Vec<String> {
+    let all = Stage::ALL.iter().filter_map(|s| manifest.warnings.get(s.name())).flatten().cloned();
+    let (mut first, rest): (Vec<_>, Vec<_>) = all.partition(|warning: &String| warning.starts_with(NOTHING));
+    first.extend(rest);
+    first
 }
 
 fn planned(config: &Config, plan: &allocate::Facts) -> Plan {

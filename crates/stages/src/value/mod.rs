@@ -26,7 +26,7 @@ use crate::config::{Basis, Config, ValueModel};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
-use crate::summary::{Finding, ValueQuality, ValueScore};
+use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
 
@@ -247,7 +247,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         && rank <= CHANCE / (quality.customers as f64).sqrt()
     {
         warnings.push(format!(
-            "nothing in these data tells who will spend more: on the test window the rank correlation is {rank:.3}, as \
+            "{NOTHING} who will spend more: on the test window the rank correlation is {rank:.3}, as \
              chance makes it; the model has no drivers"
         ));
         importance.clear();

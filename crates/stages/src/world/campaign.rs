@@ -1,6 +1,7 @@
 //! Campaigns: who was offered what before `as_of`, and what it did.
 //!
-//! On the first open hour of each month from `from_month` on, a customer is with probability `randomised` part of a test
+//! On the first open hour of each month from `from_month` on, the last one a churn window before `as_of` so that every
+//! effect lies before it, a customer is with probability `randomised` part of a test
 //! (each offer and no offer equally likely, and no offer is recorded too), else, with probability `targeted` and when
 //! silent for 60 days, gets the last and strongest offer: that is how a shop contaminates its own data. The offers are
 //! those of the retention table.
@@ -91,7 +92,7 @@ pub(super) fn offers() -> Vec<OfferSpec> {
 }
 
 impl World {
-    /// The instants of the campaigns before `as_of`, in days since the start.
+    /// The instants of the campaigns, in days since the start.
     pub(super) fn campaigns(&self) -> Vec<f64> {
         let campaigns = &self.params.campaigns;
         if !campaigns.are_held() {
@@ -99,7 +100,7 @@ impl World {
         }
         (campaigns.from_month..)
             .map(|month| self.params.start.plus_months(month).days_since(self.params.start) as f64 + OPENS)
-            .take_while(|at| *at < self.cut)
+            .take_while(|at| at + f64::from(self.params.churn_days) <= self.cut)
             .collect()
     }
 

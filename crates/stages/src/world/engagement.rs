@@ -3,7 +3,8 @@
 //!
 //! Visits of a month are Poisson around `3 rate + 0.02` a day while the customer stays and a tenth of that after it has
 //! left; each visit brings Poisson(2.5) product events; tickets are Poisson(0.02 a month), and 0.5 more in the month in
-//! which the customer leaves. A row is known from the first instant of the month after the one it counts.
+//! which the customer leaves. A row is known from the first instant of the month after the one it counts; the first one,
+//! with nothing counted yet, from the midnight after the first order.
 
 use rand::RngExt;
 use rand_distr::{Distribution, Poisson};
@@ -37,6 +38,10 @@ impl World {
         let start = self.params.start;
         let day = |month: u32| start.plus_months(month).days_since(start) as f64;
         let mut months = Vec::new();
+        let known = customer.acquired as u32 + 1;
+        if f64::from(known) < self.cut {
+            months.push(Engagement { known, visits: 0, product_events: 0, support_tickets: 0 });
+        }
         for month in 0.. {
             let (from, to) = (day(month).max(customer.acquired), day(month + 1));
             if to >= self.cut {
@@ -53,6 +58,9 @@ impl World {
             let leaving = if (from..to).contains(&leaves) { 0.5 } else { 0.0 };
             let product_events = poisson(2.5 * visits as f64);
             let support_tickets = poisson(0.02 + leaving);
+            if to as u32 == known {
+                months.clear();
+            }
             months.push(Engagement { known: to as u32, visits, product_events, support_tickets });
         }
         months

@@ -25,7 +25,7 @@ use super::dirt::{Defect, DefectKind};
 use super::documents::{Document, Kind};
 use super::population;
 use super::purchases::{self, key};
-use super::sheet::{Form, Sheet, Values};
+use super::sheet::{self, Form, Sheet, Values};
 use super::shop::{CHANNELS, COUNTRIES};
 use super::truth::TRUTH;
 use super::{Params, Result, World, WorldError, customer_id};
@@ -56,6 +56,9 @@ const CUSTOMERS: [&str; 7] =
 const CONTACTS: [&str; 4] = ["customer_id", "offered_at", "offer", "assigned_by"];
 const RETURNS: [&str; 2] = ["line_no", "sale_line_no"];
 const DIRT: [&str; 4] = ["kind", "line_no", "order_id", "original_line_no"];
+
+/// The tables of an export.
+const TABLES: [&str; 6] = ["transactions", "customers", "contacts", "returns", "dirt", "truth"];
 
 /// What was written.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,6 +139,9 @@ impl Books {
     fn open(params: &Params, form: Form, parts: usize, dir: &Path) -> Result<Self> {
         params.check()?;
         std::fs::create_dir_all(dir).map_err(|source| WorldError::Io { path: dir.to_owned(), source })?;
+        for table in TABLES {
+            sheet::remove(dir, table)?;
+        }
         let sheet =
             |name: &str, names: &'static [&'static str]| Sheet::create(dir, name, names, form, parts, params.start);
         let (transactions, customers) = (sheet("transactions", &TRANSACTIONS)?, sheet("customers", &CUSTOMERS)?);

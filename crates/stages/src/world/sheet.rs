@@ -86,6 +86,20 @@ fn timestamp(start: Date, second: u32) -> String {
     format!("{date} {:02}:{:02}:{:02}", rest / 3_600, rest / 60 % 60, rest % 60)
 }
 
+/// Removes what an earlier export left of a table, in whatever form: half of two worlds is no world.
+pub(super) fn remove(dir: &Path, name: &str) -> Result<()> {
+    let folder = dir.join(name);
+    let parts = std::fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let parts = parts.filter(|path| path.file_name().is_some_and(|n| n.to_string_lossy().starts_with("part-")));
+    let files = ["csv", "parquet"].map(|ending| dir.join(format!("{name}.{ending}")));
+    for path in parts.chain(files).filter(|path| path.is_file()) {
+        std::fs::remove_file(&path).map_err(|source| WorldError::Io { path, source })?;
+    }
+    // What else somebody put there stays, and with it the folder.
+    let _ = std::fs::remove_dir(&folder);
+    Ok(())
+}
+
 /// A table's file, or folder of files.
 pub(super) struct Sheet {
     path: PathBuf,

@@ -386,10 +386,12 @@ fn parquet_holds_what_the_csv_holds() {
 /// after them as the definition of an offer's effect says.
 #[test]
 fn a_randomised_offer_moves_as_many_as_it_should() {
-    // One campaign, a month before the end.
+    // One campaign, as late as it can be.
     let campaigns = Campaigns { from_month: 17, randomised: 1.0, targeted: 0.0 };
-    let params = Params { customers: 3_000, campaigns, persuasion: Persuasion::as_assumed(0.5), ..Params::default() };
+    let persuasion = Persuasion::as_assumed(0.5);
+    let params = Params { customers: 3_000, months: 20, campaigns, persuasion, ..Params::default() };
     let world = generate(&params).unwrap();
+    assert_eq!(world.campaigns.len(), 1);
     let offers = campaign::offers();
     let days = f64::from(params.churn_days);
     // By arm: contacts, orders in the window, and how many of these the offer should have added.
@@ -419,6 +421,16 @@ fn a_randomised_offer_moves_as_many_as_it_should() {
         assert!(*n > 200.0, "{k}: {n}");
         assert!((moved - expected).abs() < 4.0 * expected.sqrt(), "{k}: {moved} moved, {expected} expected");
     }
+}
+
+/// Whatever a contact changes lies before `as_of`, so that the truth after it is the same as without contacts.
+#[test]
+fn the_truth_holds_after_contacts() {
+    let params = Params { customers: 5_000, campaigns: Campaigns::USUAL, ..Params::default() };
+    let t = generate(&params).unwrap().truth(&[], 90, 180).unwrap();
+    let churned = t.realised_churned.iter().map(|&c| f64::from(u8::from(c)));
+    let z = z(churned.zip(t.p_churn.iter().copied()));
+    assert!(z.abs() < 4.0, "{z}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn judged(gate: &Gate, customers: u32, seed: u64, ample: bool, change: fn(&mut C
     config.report.bootstrap_replicates = 50;
     config.segments.starts = 1;
     config.segments.k = 3;
-    config.boosting.rounds = 100;
+    config.boosting.rounds = 60;
     config.constraints.budget = Some(if ample { 1e9 } else { f64::from(customers) * 1.5 });
     change(&mut config);
     let params = Params {

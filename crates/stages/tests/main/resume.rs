@@ -139,7 +139,7 @@ fn only_what_depends_on_a_change_is_computed_again() {
         ("nothing", |_| {}, &["ingest"]),
         ("budget", |c| c.constraints.budget = Some(900.0), &["ingest", "allocate", "report"]),
         ("figures", |c| c.report.figures = false, &["ingest", "report"]),
-        ("beta", |c| c.churn.beta = 1.0, &["ingest", "churn", "allocate", "report"]),
+        ("beta", |c| c.churn.beta = 1.0, &["ingest", "churn", "value", "allocate", "report"]),
         ("clusters", |c| c.segments.k = 5, &["ingest", "segment", "allocate", "report"]),
         ("freshness", |c| c.validate.freshness_days = 9, &["ingest", "validate", "clean"]),
         ("fences", |c| c.clean.iqr_factor = 2.0, &["ingest", "clean", "features"]),

@@ -158,8 +158,8 @@ fn the_end_screen_of_a_full_run() {
 
     Plan: retention offers, optimal; 9,995 of a budget of 10,000 spent
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
-      Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
-      less. One more unit of budget would add 1.42.
+      Expected net 21,743; by these forecasts no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy
+      plan expects 2,642 less. One more unit of budget would add 1.42.
       Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
 
     Note: the last month of the data is not complete
@@ -200,8 +200,8 @@ fn the_end_screen_says_what_is_missing() {
 
     Plan: retention offers, optimal; 9,995 of a budget of 10,000 spent
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
-      Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
-      less. One more unit of budget would add 1.42.
+      Expected net 21,743; by these forecasts no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy
+      plan expects 2,642 less. One more unit of budget would add 1.42.
       Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
 
     Files in tenure-out: outputs/campaign_execution_plan.csv, outputs/customer_scores.parquet, figures/,
@@ -222,8 +222,8 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
     let summary = Summary {
         truth: vec![row("oracle", 31_002.0), row("tenure", 27_410.5), row("greedy", 24_001.0), row("random", -512.0)],
         truth_checks: vec![
-            TruthCheck { what: "mean p_churn".into(), said: 0.701, truth: 0.688 },
-            TruthCheck { what: "value, all customers".into(), said: 1_204_000.0, truth: 1_310_500.0 },
+            TruthCheck { what: "mean p_churn".into(), is_money: false, said: 0.701, truth: 0.688 },
+            TruthCheck { what: "value, all customers".into(), is_money: true, said: 1_204_000.0, truth: 1_310_500.0 },
         ],
         warnings: vec!["one ".repeat(60), "two".into(), "three".into()],
         ..full()
@@ -255,8 +255,8 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
       80.6 % of outcomes lie in the interval (80.0 % intended), 9.6 % above it (10.0 % intended).
     Plan: retention offers, optimal; 9,995 of a budget of 10,000 spent
       Light 402 · Standard 166 · Premium 36 · no offer 5,338
-      Expected net 21,743; no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy plan expects 2,642
-      less. One more unit of budget would add 1.42.
+      Expected net 21,743; by these forecasts no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy
+      plan expects 2,642 less. One more unit of budget would add 1.42.
       Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
     Truth     spends  true net  regret           Forecasts                  said       true
       oracle   9,990    31,002       0    0.0 %    mean p_churn            70.1 %     68.8 %

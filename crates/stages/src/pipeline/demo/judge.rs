@@ -169,14 +169,17 @@ impl<'a> Court<'a> {
     fn checks(&self, rows: &Frame) -> Result<Vec<TruthCheck>> {
         let of = |values: &[f64]| -> Vec<f64> { self.places.iter().map(|&i| values[i]).collect() };
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-        let check = |what: &str, said: f64, truth: f64| TruthCheck { what: what.to_owned(), said, truth };
+        let share =
+            |what: &str, said: f64, truth: f64| TruthCheck { what: what.to_owned(), is_money: false, said, truth };
+        let money =
+            |what: &str, said: f64, truth: f64| TruthCheck { what: what.to_owned(), is_money: true, said, truth };
         let p_churn = rows.f64s("p_churn")?;
         let churned: Vec<bool> = self.places.iter().map(|&i| self.truth.realised_churned[i]).collect();
         let alive = self.truth.alive.iter().filter(|alive| **alive).count() as f64 / self.n() as f64;
         let mut checks = vec![
-            check("mean p_churn", mean(&p_churn), mean(&self.truth.p_churn)),
-            check("of it, gone for good", mean(&rows.f64s("p_gone")?), 1.0 - alive),
-            check(
+            share("mean p_churn", mean(&p_churn), mean(&self.truth.p_churn)),
+            share("gone for good already", mean(&rows.f64s("p_gone")?), 1.0 - alive),
+            share(
                 "calibration error of p_churn",
                 metric::ece(&p_churn, &churned, None).map_err(Error::math("the calibration error"))?,
                 0.0,
@@ -184,23 +187,23 @@ impl<'a> Court<'a> {
         ];
         let value = rows.f64s("value_mean")?;
         if value.iter().all(|v| v.is_finite()) {
-            checks.push(check("value, all customers", value.iter().sum(), self.truth.value.iter().sum()));
+            checks.push(money("value, all customers", value.iter().sum(), self.truth.value.iter().sum()));
             let kept = self.prospects.iter().map(|of| of.value).sum();
-            checks.push(check("value if kept", kept, self.truth.value_if_kept.iter().sum()));
+            checks.push(money("value if kept", kept, self.truth.value_if_kept.iter().sum()));
         }
         let (low, high) = (rows.f64s("value_q10")?, rows.f64s("value_q90")?);
         if high.iter().all(|q| q.is_finite()) {
             let spend = of(&self.truth.realised_spend);
-            let share = |holds: &dyn Fn(usize) -> bool| {
+            let part = |holds: &dyn Fn(usize) -> bool| {
                 (0..spend.len()).filter(|&k| holds(k)).count() as f64 / spend.len().max(1) as f64
             };
             let intended = self.config.value.interval;
-            let inside = share(&|k| spend[k] >= low[k] && spend[k] <= high[k]);
-            checks.push(check("outcomes in the interval", intended, inside));
-            checks.push(check("outcomes above it", (1.0 - intended) / 2.0, share(&|k| spend[k] > high[k])));
+            let inside = part(&|k| spend[k] >= low[k] && spend[k] <= high[k]);
+            checks.push(share("outcomes in the interval", intended, inside));
+            checks.push(share("outcomes above it", (1.0 - intended) / 2.0, part(&|k| spend[k] > high[k])));
         }
         let said = rows.f64s("expected_net")?.iter().sum();
-        checks.push(check("net of the plan", said, world::plan_value(self.truth, &self.ours)?));
+        checks.push(money("net of the plan", said, world::plan_value(self.truth, &self.ours)?));
         Ok(checks)
     }
 }
