@@ -101,7 +101,7 @@ fn every_planted_defect_is_found_and_nothing_else() {
 #[test]
 fn of_a_world_of_equals_nothing_is_claimed() {
     let mut claims = Vec::new();
-    let seeds = 5;
+    let seeds = 3;
     for seed in 1..=seeds {
         let dir = temp();
         let mut config = Config::default();
@@ -137,6 +137,6 @@ fn of_a_world_of_equals_nothing_is_claimed() {
         assert!(assumed.contains("no randomised contacts are known"), "{assumed}");
     }
     eprintln!("{claims:#?}");
-    // Each interval is of 95 %, so that one of these ten claims is made by chance in two samples of five.
-    assert!(claims.len() <= 2, "{claims:#?}");
+    // Each interval is of 95 %, so that one of six such claims is made by chance in one sample of four.
+    assert!(claims.len() <= 1, "{claims:#?}");
 }

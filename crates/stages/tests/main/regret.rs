@@ -87,6 +87,8 @@ fn verdict(seeds: u64, factor: u32, change: fn(&mut Config)) -> Vec<String> {
     for gate in &GATES {
         let customers = gate.customers * factor;
         for (ample, most) in [(false, gate.tight), (true, gate.ample)] {
+            // Where money is ample plans differ less from seed to seed.
+            let seeds = if ample { seeds.div_ceil(2) } else { seeds };
             let Regret { share, observer, behind } = regret(gate, customers, seeds, ample, change);
             let budget = if ample { "ample" } else { "tight" };
             eprintln!(
@@ -115,7 +117,7 @@ fn plans_lose_no_more_than_they_may() {
 
 #[test]
 fn a_worse_model_does_not_pass() {
-    let failed = verdict(3, 1, |config| {
+    let failed = verdict(2, 1, |config| {
         config.churn.model = Some(ChurnModel::Recency);
         config.value.model = Some(ValueModel::CarryForward);
         config.offers.value = ValueReading::Monetary90d;
