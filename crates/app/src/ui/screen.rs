@@ -18,16 +18,18 @@ const MOST_TRUTHS: usize = 9;
 
 /// The screen as text, ending in a line feed.
 pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
+    // Beside the truth there is less room for what is not known.
+    let is_crowded = !summary.truth.is_empty();
     let before = vec![data(summary)];
     let mut after = vec![
         finding("Churn", &summary.churn, style, |quality| churn(quality, style)),
         finding("Value", &summary.value, style, |quality| value(quality, style)),
-        finding("Plan", &summary.plan, style, |found| plan(found, style)),
+        finding("Plan", &summary.plan, style, |found| plan(found, if is_crowded { 1 } else { 3 }, style)),
     ];
-    if !summary.truth.is_empty() {
+    if is_crowded {
         after.push(beside(&truth(&summary.truth), &truth_checks(&summary.truth_checks), style));
     }
-    after.extend([warnings(summary, style), files_and_next(summary, style)]);
+    after.extend([warnings(summary, if is_crowded { 1 } else { 2 }, style), files_and_next(summary, style)]);
     after.retain(|section| !section.is_empty());
 
     let fixed_lines: usize = before.iter().chain(&after).map(Vec::len).sum();
@@ -218,7 +220,7 @@ fn value(quality: &ValueQuality, style: Style) -> Vec<String> {
     lines
 }
 
-fn plan(plan: &Plan, style: Style) -> Vec<String> {
+fn plan(plan: &Plan, most_assumed: usize, style: Style) -> Vec<String> {
     let table = match plan.table {
         OfferTable::Retention => "retention offers",
         OfferTable::Coupons => "coupons",
@@ -250,7 +252,7 @@ fn plan(plan: &Plan, style: Style) -> Vec<String> {
     let mut lines = vec![heading("Plan:", &rest, style)];
     lines.extend(wrap(&offers.join(" · "), 2, WIDTH, 2));
     lines.extend(wrap(&net, 2, WIDTH, 2));
-    lines.extend(wrap(&assumed(plan), 2, WIDTH, 3));
+    lines.extend(wrap(&assumed(plan), 2, WIDTH, most_assumed));
     lines
 }
 
@@ -301,13 +303,13 @@ fn beside(left: &[String], right: &[String], style: Style) -> Vec<String> {
     lines
 }
 
-fn warnings(summary: &Summary, style: Style) -> Vec<String> {
+fn warnings(summary: &Summary, most: usize, style: Style) -> Vec<String> {
     let more = summary.warnings.len().saturating_sub(2);
     let mut lines: Vec<String> = Vec::new();
     for (i, warning) in summary.warnings.iter().take(2).enumerate() {
         let more = if i == 1 && more > 0 { format!(" (and {more} more in manifest.json)") } else { String::new() };
-        // The first may take two lines.
-        let mut text = wrap(&format!("Note: {warning}{more}"), 0, WIDTH, 2 - i);
+        // The first may take two lines where there is room.
+        let mut text = wrap(&format!("Note: {warning}{more}"), 0, WIDTH, if i == 0 { most } else { 1 });
         text[0] = text[0].replacen("Note:", &style.heading("Note:"), 1);
         lines.extend(text);
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
 use tenure_math::pace::{self, Pace, Past};
 
-use super::{HALF_LIFE_DAYS, MIN_TEST_ROWS, Room, TWEEDIE_POWER};
+use super::{MIN_TEST_ROWS, Room, TWEEDIE_POWER};
 use crate::error::{Error, Result};
 use crate::summary::ValueScore;
 use crate::timeline::Windows;
@@ -44,14 +44,7 @@ impl Room<'_> {
         }
         let scale = self.at_own_pace(&stayed, pace, order_value, &vec![0.0; stayed.len()]);
         let target: Vec<f64> = stayed.iter().zip(&scale).map(|(&i, c)| self.panel.spend[i].max(0.0) / c).collect();
-        let mut weights = self.panel.age_weights(&stayed, HALF_LIFE_DAYS);
-        for (w, c) in weights.iter_mut().zip(&scale) {
-            *w *= c.powf(2.0 - TWEEDIE_POWER);
-        }
-        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-        for w in &mut weights {
-            *w /= mean;
-        }
+        let weights = self.weights(&stayed, &scale);
         let mut params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/kept");
         params.rounds = (params.rounds as f64 * ROUNDS_SHARE).ceil() as usize;
         let trees = boost::fit(&self.panel.features.select_rows(&stayed), &target, Some(&weights), &params)

@@ -393,6 +393,19 @@ impl Room<'_> {
         year.iter().zip(half).map(|(y, h)| floor + 0.5 * y + 0.5 * h).collect()
     }
 
+    /// Weights of rows whose spend over `scale` is fitted: older ones count less, and the mean is 1.
+    fn weights(&self, rows: &[usize], scale: &[f64]) -> Vec<f64> {
+        let mut weights = self.panel.age_weights(rows, HALF_LIFE_DAYS);
+        for (w, c) in weights.iter_mut().zip(scale) {
+            *w *= c.powf(2.0 - TWEEDIE_POWER);
+        }
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        for w in &mut weights {
+            *w /= mean;
+        }
+        weights
+    }
+
     /// Fits the trees to spend over scale. Under the Tweedie deviance of power `p` this is the fit to spend itself with
     /// the scale as a multiplicative offset when rows weigh `scale^(2 - p)` (Jorgensen 1997: the deviance is
     /// homogeneous of degree `2 - p`). Each snapshot is brought to one level first.
@@ -415,14 +428,7 @@ impl Room<'_> {
             }
         }
         let target: Vec<f64> = spend.iter().zip(&scale).map(|(v, c)| v / c).collect();
-        let mut weights = self.panel.age_weights(rows, HALF_LIFE_DAYS);
-        for (w, c) in weights.iter_mut().zip(&scale) {
-            *w *= c.powf(2.0 - TWEEDIE_POWER);
-        }
-        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-        for w in &mut weights {
-            *w /= mean;
-        }
+        let weights = self.weights(rows, &scale);
         let params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/mean");
         let mean = boost::fit(&features, &target, Some(&weights), &params).map_err(Error::math("the value trees"))?;
         Ok(Learners { mean, scale_floor })

@@ -13,7 +13,6 @@
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1};
 use serde::{Deserialize, Serialize};
-use tenure_math::allocate::expected;
 use tenure_math::rng;
 
 use super::clock::{OPENS, within_opening_hours};
@@ -76,19 +75,17 @@ pub(super) enum Turn {
     Leaves,
 }
 
-/// The offers of a campaign: the retention table.
+/// The offers of a campaign: those of the retention table.
 pub(super) fn offers() -> Vec<OfferSpec> {
-    expected::retention()
-        .offers
-        .into_iter()
-        .map(|offer| OfferSpec {
-            name: offer.name,
-            contact_cost: offer.contact_cost,
-            rate: offer.rate,
-            rate_kind: RateKind::ShareOfChurners,
-            margin: offer.margin,
-        })
-        .collect()
+    let offers = [("Light", 10.0, 0.20), ("Standard", 25.0, 0.40), ("Premium", 50.0, 0.60)];
+    let spec = |(name, contact_cost, rate): (&str, f64, f64)| OfferSpec {
+        name: name.to_owned(),
+        contact_cost,
+        rate,
+        rate_kind: RateKind::ShareOfChurners,
+        margin: 1.0,
+    };
+    offers.map(spec).into()
 }
 
 impl World {
