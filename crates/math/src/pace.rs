@@ -87,9 +87,7 @@ impl Pace {
         let seen = self.days + past.span + past.silence;
         (seen / (seen + horizon)).powf(SHAPE + past.repeats)
     }
-}
 
-impl Pace {
     /// The expected purchase days within `horizon` of a customer of that `rate` who is here and buys nothing within
     /// `near`: it may have left in the meantime.
     #[must_use]

@@ -382,9 +382,9 @@ fn facts(
             .filter_map(|(offer, cap)| cap.map(|cap| (offer.name.clone(), cap as u64)))
             .collect(),
         greedy_net: greedy.net,
-        top_value_net: ranked(problem, |i| people.prospects[i].value),
-        top_risk_net: ranked(problem, |i| people.prospects[i].p_churn),
-        random_net: ranked(problem, |i| rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()),
+        top_value_net: ranked(problem, |i| people.prospects[i].value).1,
+        top_risk_net: ranked(problem, |i| people.prospects[i].p_churn).1,
+        random_net: ranked(problem, |i| rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>()).1,
         holdout: 0,
         customers: people.ids.len() as u64,
         curve: Vec::new(),
@@ -409,30 +409,31 @@ fn facts(
     Ok(facts)
 }
 
-/// What the common rules bring: go down a list, give everybody the offer with the best expected net (the cheapest where
-/// none earns its cost), until the budget is spent.
-fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> f64 {
+/// The plan of a common rule, and its net: go down a list, give everybody the offer with the best expected net (the
+/// cheapest where none earns its cost), until the budget is spent.
+pub(crate) fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> (Vec<Option<usize>>, f64) {
     let keys: Vec<f64> = (0..problem.n_customers).map(key).collect();
     let mut order: Vec<usize> = (0..problem.n_customers).collect();
     order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]).then(a.cmp(&b)));
     let mut left = problem.budget.unwrap_or(f64::INFINITY);
     let mut places: Vec<usize> = problem.caps.iter().map(|c| c.unwrap_or(usize::MAX)).collect();
-    let mut total = 0.0;
+    let mut choice = vec![None; problem.n_customers];
+    let mut net = 0.0;
     for i in order {
         if problem.eligible.is_some_and(|e| !e[i]) {
             continue;
         }
         let row = i * problem.offers;
-        let best = (0..problem.offers)
+        choice[i] = (0..problem.offers)
             .filter(|&k| places[k] > 0 && problem.cost[row + k] <= left)
             .max_by(|&a, &b| problem.net[row + a].total_cmp(&problem.net[row + b]).then(b.cmp(&a)));
-        if let Some(k) = best {
-            total += problem.net[row + k];
+        if let Some(k) = choice[i] {
+            net += problem.net[row + k];
             left -= problem.cost[row + k];
             places[k] -= 1;
         }
     }
-    total
+    (choice, net)
 }
 
 /// A plan that breaks its own bounds is never written.

@@ -60,16 +60,16 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let snapshots = timeline.snapshots(&config.snapshots);
 
     let events = run.write(artifact::ORDER_EVENTS)?;
-    engine.write(query::ORDER_EVENTS.sql, &[], &events)?;
+    let n_events = engine.write(query::ORDER_EVENTS.sql, &[], &events)?;
     engine.register("order_events", &events)?;
 
     let list = run.write(artifact::SNAPSHOTS)?;
     write_snapshots(&list, &snapshots)?;
     engine.register("snapshots", &list)?;
     let attributes = attributes::read(engine, run, timeline.as_of, snapshots[0])?;
-    let rows = write_features(config, engine, run, &snapshots, attributes.as_ref())?;
+    let rows = write_features(config, engine, run, &snapshots, attributes.as_ref(), at_a_time(n_events, 1))?;
     let horizons = horizons(config);
-    let label_rows = write_labels(engine, run, &timeline, &snapshots, &horizons)?;
+    let label_rows = write_labels(engine, run, &timeline, &snapshots, &horizons, at_a_time(n_events, horizons.len()))?;
 
     let (features, absent) = supported(engine)?;
     let customers = attributes.as_ref().map(|attributes| attributes.matched.clone());
@@ -102,9 +102,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 fn write_features(
     config: &Config,
     engine: &Engine,
-    run: &mut RunFolder,
+    run: &RunFolder,
     snapshots: &[Instant],
     attributes: Option<&Attributes>,
+    at_a_time: usize,
 ) -> Result<u64> {
     let folder = run.write(artifact::FEATURES)?;
     let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
@@ -113,7 +114,7 @@ fn write_features(
         sql = attributes.joined_to(&sql);
     }
     let mut rows = 0;
-    for (i, group) in snapshots.chunks(at_a_time(engine, 1)?).enumerate() {
+    for (i, group) in snapshots.chunks(at_a_time).enumerate() {
         let part = run.write(&format!("data/snapshots_{i}.parquet"))?;
         write_snapshots(&part, group)?;
         engine.register("snapshots", &part)?;
@@ -127,14 +128,15 @@ fn write_features(
 /// Computes the labels of every closed window and lists the windows; gives the number of label rows.
 fn write_labels(
     engine: &Engine,
-    run: &mut RunFolder,
+    run: &RunFolder,
     timeline: &Timeline,
     snapshots: &[Instant],
     horizons: &[i64],
+    at_a_time: usize,
 ) -> Result<u64> {
     let folder = run.write(artifact::LABELS)?;
     let mut rows = 0;
-    for (i, group) in snapshots.chunks(at_a_time(engine, horizons.len())?).enumerate() {
+    for (i, group) in snapshots.chunks(at_a_time).enumerate() {
         let part = run.write(&format!("data/label_windows_{i}.parquet"))?;
         write_windows(&part, timeline, snapshots, group, horizons)?;
         engine.register("label_windows", &part)?;
@@ -161,9 +163,8 @@ fn write_labels(
 
 /// How many snapshots are computed at once, where each is paired with every event `times` over. A snapshot's rows
 /// depend on no other snapshot: as many are taken as memory bears.
-fn at_a_time(engine: &Engine, times: usize) -> Result<usize> {
-    let events = engine.select("select count(*) as n from order_events", &[])?.one_i64("n")?.unsigned_abs() as usize;
-    Ok((MOST_PAIRS / (events * times).max(1)).max(1))
+fn at_a_time(n_events: u64, times: usize) -> usize {
+    (MOST_PAIRS / (n_events as usize * times).max(1)).max(1)
 }
 
 /// The horizons that have labels, days, ascending.

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tenure_math::rng;
 
 use super::clock::{OPENS, within_opening_hours};
-use super::effect::{self, OfferSpec, RateKind};
+use super::effect::{self, OfferSpec};
 use super::outlook;
 use super::population::Customer;
 use super::purchases::key;
@@ -59,7 +59,7 @@ impl Campaigns {
 pub(super) struct Contact {
     /// When, in days since the start.
     pub(super) at: f64,
-    /// Index into [`offers`]; `None` is the arm without an offer.
+    /// Index into the world's offers; `None` is the arm without an offer.
     pub(super) offer: Option<usize>,
     /// Whether chance decided.
     pub(super) randomised: bool,
@@ -73,19 +73,6 @@ pub(super) enum Turn {
     Returns { at: f64, leaves: f64 },
     /// Who would have ordered leaves now.
     Leaves,
-}
-
-/// The offers of a campaign: those of the retention table.
-pub(super) fn offers() -> Vec<OfferSpec> {
-    let offers = [("Light", 10.0, 0.20), ("Standard", 25.0, 0.40), ("Premium", 50.0, 0.60)];
-    let spec = |(name, contact_cost, rate): (&str, f64, f64)| OfferSpec {
-        name: name.to_owned(),
-        contact_cost,
-        rate,
-        rate_kind: RateKind::ShareOfChurners,
-        margin: 1.0,
-    };
-    offers.map(spec).into()
 }
 
 impl World {
@@ -114,17 +101,16 @@ impl World {
         let customer = self.customer(index);
         let campaigns = &self.params.campaigns;
         let mut draw = rng::stream(self.params.seed, "world/contact", key(index, number as u32));
-        let offers = offers();
         let contact = if draw.random::<f64>() < campaigns.randomised {
-            let arm = draw.random_range(0..=offers.len());
+            let arm = draw.random_range(0..=self.offers.len());
             Contact { at, offer: arm.checked_sub(1), randomised: true }
         } else if at - last >= SILENCE_DAYS && draw.random::<f64>() < campaigns.targeted {
-            Contact { at, offer: Some(offers.len() - 1), randomised: false }
+            Contact { at, offer: Some(self.offers.len() - 1), randomised: false }
         } else {
             return None;
         };
         let Some(offer) = contact.offer else { return Some((contact, Turn::Stays)) };
-        Some((contact, self.turn(customer, &offers[offer], at, next, leaves, &mut draw)))
+        Some((contact, self.turn(customer, &self.offers[offer], at, next, leaves, &mut draw)))
     }
 
     fn turn(

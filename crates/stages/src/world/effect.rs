@@ -19,6 +19,7 @@ use rand::{Rng, RngExt};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, require};
+use crate::config::{self, OffersConfig};
 
 /// How an offer's rate is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +47,22 @@ pub struct OfferSpec {
 }
 
 impl OfferSpec {
+    /// The offers of the table in effect, as the world must know them.
+    pub(crate) fn all_of(offers: &OffersConfig) -> Vec<Self> {
+        let rate_kind = match offers.rate_kind() {
+            config::RateKind::ShareOfChurners => RateKind::ShareOfChurners,
+            config::RateKind::Points => RateKind::Points,
+        };
+        let spec = |offer: config::Offer| Self {
+            name: offer.name,
+            contact_cost: offer.contact_cost,
+            rate: offer.rate,
+            rate_kind,
+            margin: offers.margin,
+        };
+        offers.tiers().into_iter().map(spec).collect()
+    }
+
     /// Refuses what lies outside the domain.
     pub(super) fn check(&self) -> Result<()> {
         require("offer.rate", (0.0..=1.0).contains(&self.rate), "0 to 1")?;

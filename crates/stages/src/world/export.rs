@@ -20,7 +20,6 @@ use rand::RngExt;
 use rayon::prelude::*;
 use tenure_math::rng;
 
-use super::campaign;
 use super::dirt::{Defect, DefectKind};
 use super::documents::{Document, Kind};
 use super::population;
@@ -169,7 +168,7 @@ impl Books {
     fn enter(&mut self, world: &World) -> Result<()> {
         self.enter_documents(world)?;
         self.enter_customers(world)?;
-        let truth = world.truth(&campaign::offers(), world.params.churn_days, world.params.value_days)?;
+        let truth = world.truth(&world.offers, world.params.churn_days, world.params.value_days)?;
         self.truth.push(truth.columns())?;
         self.summary.customers += world.n_acquired();
         self.summary.documents += world.documents.len();
@@ -226,7 +225,6 @@ impl Books {
     /// What is known of the customers, and whom the campaigns reached.
     fn enter_customers(&mut self, world: &World) -> Result<()> {
         let indices: Vec<u32> = world.acquired().map(|(index, _)| index).collect();
-        let offers = campaign::offers();
         for group in indices.chunks(BLOCK * BLOCKS) {
             let known: Vec<_> = group
                 .par_iter()
@@ -254,7 +252,9 @@ impl Books {
                 Values::Second(made().map(|(_, contact)| (contact.at * 86_400.0) as u32).collect()),
                 Values::Text(
                     made()
-                        .map(|(_, c)| c.offer.map_or_else(|| "None".to_owned(), |offer| offers[offer].name.clone()))
+                        .map(|(_, c)| {
+                            c.offer.map_or_else(|| "None".to_owned(), |offer| world.offers[offer].name.clone())
+                        })
                         .collect(),
                 ),
                 Values::Word(made().map(|(_, c)| if c.randomised { "randomised" } else { "targeted" }).collect()),

@@ -59,6 +59,8 @@ pub use sheet::Form;
 pub use shop::ShopKind;
 pub use truth::{Truth, plan_value};
 
+use crate::config::Config;
+
 use clock::Clock;
 use documents::Document;
 use population::Customer;
@@ -190,6 +192,8 @@ pub struct World {
     cut: f64,
     /// Instants of the campaigns, in days since the start.
     campaigns: Vec<f64>,
+    /// What is offered in them: the default table.
+    offers: Vec<OfferSpec>,
     /// Index of the first of `customers`.
     first: u32,
     customers: Vec<Customer>,
@@ -227,6 +231,7 @@ impl World {
             clock,
             cut: history as f64,
             campaigns: Vec::new(),
+            offers: OfferSpec::all_of(&Config::default().offers),
             first,
             customers,
             documents: Vec::new(),

@@ -76,7 +76,7 @@ impl World {
         let mut at = customer.acquired;
         loop {
             // The first order acquires the customer, whatever comes after.
-            let mut next = if at < life.leaves || life.orders.is_empty() { at } else { f64::INFINITY };
+            let next = if at < life.leaves || life.orders.is_empty() { at } else { f64::INFINITY };
             if let Some(campaign) = campaigns.next_if(|(_, c)| *c < next.min(until)) {
                 let last = life.orders.last().map_or(customer.acquired, |order| order.at);
                 if let Some((contact, turn)) = self.contact(index, campaign, last, next, life.leaves) {
@@ -95,8 +95,7 @@ impl World {
             let returned = draw.random::<f64>() < customer.returns;
             let back = at.floor() + f64::from(draw.random_range(3..=7_u32)) + within_opening_hours(draw.random());
             life.orders.push(Order { at, ordinal: life.orders.len() as u32, returned_at: returned.then_some(back) });
-            next = next_order(&self.clock, &customer.latent, at, &mut draw).unwrap_or(f64::INFINITY);
-            at = next;
+            at = next_order(&self.clock, &customer.latent, at, &mut draw).unwrap_or(f64::INFINITY);
         }
     }
 

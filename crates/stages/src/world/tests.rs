@@ -392,7 +392,7 @@ fn a_randomised_offer_moves_as_many_as_it_should() {
     let params = Params { customers: 3_000, months: 20, campaigns, persuasion, ..Params::default() };
     let world = generate(&params).unwrap();
     assert_eq!(world.campaigns.len(), 1);
-    let offers = campaign::offers();
+    let offers = &world.offers;
     let days = f64::from(params.churn_days);
     // By arm: contacts, orders in the window, and how many of these the offer should have added.
     let mut arms = vec![(0.0, 0.0, 0.0); offers.len() + 1];

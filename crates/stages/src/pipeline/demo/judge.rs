@@ -10,6 +10,7 @@ use tenure_math::{metric, rng};
 use tenure_tables::engine::{Engine, EngineConfig};
 use tenure_tables::frame::Frame;
 
+use crate::allocate::{offer_table, ranked};
 use crate::artifact;
 use crate::config::Config;
 use crate::ctx::Ctx;
@@ -109,23 +110,21 @@ impl<'a> Court<'a> {
 
     /// The true net of each plan, best first.
     fn plans(&self) -> Result<Vec<TruthRow>> {
-        let (predicted, _) = crate::allocate::offer_table(self.config)
-            .evaluate(&self.prospects)
-            .map_err(Error::math("the offers' expected value"))?;
-        let greedy = knapsack::greedy(&self.problem(&predicted)).map_err(Error::math("the greedy plan"))?.choice;
+        let (predicted, _) =
+            offer_table(self.config).evaluate(&self.prospects).map_err(Error::math("the offers' expected value"))?;
+        let problem = self.problem(&predicted);
+        let greedy = knapsack::greedy(&problem).map_err(Error::math("the greedy plan"))?.choice;
         let mut draws = rng::stream(self.config.run.seed, "demo/random", 0);
         let shuffled: Vec<f64> = (0..self.n()).map(|_| draws.random()).collect();
-        let risk: Vec<f64> = self.prospects.iter().map(|of| of.p_churn).collect();
-        let value: Vec<f64> = self.prospects.iter().map(|of| of.value).collect();
         let cheapest = (0..self.truth.costs.len()).min_by(|&a, &b| self.truth.costs[a].total_cmp(&self.truth.costs[b]));
         let plans = [
             ("oracle", self.solved(&self.truth.gains)?),
             ("best observer", self.solved(&self.truth.gains_observed)?),
             ("tenure", self.ours.clone()),
             ("greedy", greedy),
-            ("top value", self.ranked(&predicted, &value)),
-            ("top risk", self.ranked(&predicted, &risk)),
-            ("random", self.ranked(&predicted, &shuffled)),
+            ("top value", ranked(&problem, |i| self.prospects[i].value).0),
+            ("top risk", ranked(&problem, |i| self.prospects[i].p_churn).0),
+            ("random", ranked(&problem, |i| shuffled[i]).0),
             ("everybody", vec![cheapest; self.n()]),
             ("nobody", vec![None; self.n()]),
         ];
@@ -142,27 +141,6 @@ impl<'a> Court<'a> {
         }
         rows.sort_by(|a, b| b.true_net.total_cmp(&a.true_net));
         Ok(rows)
-    }
-
-    /// Down a list, to each the offer that is expected to bring most, until the budget is spent.
-    fn ranked(&self, predicted: &[f64], key: &[f64]) -> Vec<Option<usize>> {
-        let offers = self.truth.costs.len();
-        let mut order: Vec<usize> = (0..self.n()).collect();
-        order.sort_by(|&a, &b| key[b].total_cmp(&key[a]).then(a.cmp(&b)));
-        let mut left = self.config.budget();
-        let mut places: Vec<usize> = self.caps.iter().map(|c| c.unwrap_or(usize::MAX)).collect();
-        let mut choice = vec![None; self.n()];
-        for i in order {
-            let net = &predicted[i * offers..(i + 1) * offers];
-            choice[i] = (0..offers)
-                .filter(|&k| places[k] > 0 && self.truth.costs[k] <= left)
-                .max_by(|&a, &b| net[a].total_cmp(&net[b]).then(b.cmp(&a)));
-            if let Some(k) = choice[i] {
-                left -= self.truth.costs[k];
-                places[k] -= 1;
-            }
-        }
-        choice
     }
 
     /// What the run said beside what is true.

@@ -5,7 +5,7 @@ mod judge;
 use std::path::Path;
 
 use super::run;
-use crate::config::{Config, RateKind};
+use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::error::Result;
 use crate::summary::Summary;
@@ -31,28 +31,9 @@ pub fn demo(ctx: &Ctx<'_>, config: &Config, params: &Params, out: &Path) -> Resu
         "USD".clone_into(&mut config.data.currency);
     }
     let mut summary = run(ctx, &config, &[exported.transactions], out)?;
-    let truth = world.truth(&offers(&config), params.churn_days, params.value_days)?;
+    let truth = world.truth(&OfferSpec::all_of(&config.offers), params.churn_days, params.value_days)?;
     let judged = judge::judge(ctx, &config, &truth, out)?;
     summary.truth = judged.plans;
     summary.truth_checks = judged.checks;
     Ok(summary)
-}
-
-/// The offers of the plan, as the world must know them.
-fn offers(config: &Config) -> Vec<OfferSpec> {
-    config
-        .offers
-        .tiers()
-        .into_iter()
-        .map(|offer| OfferSpec {
-            name: offer.name,
-            contact_cost: offer.contact_cost,
-            rate: offer.rate,
-            rate_kind: match config.offers.rate_kind() {
-                RateKind::ShareOfChurners => world::RateKind::ShareOfChurners,
-                RateKind::Points => world::RateKind::Points,
-            },
-            margin: config.offers.margin,
-        })
-        .collect()
 }
