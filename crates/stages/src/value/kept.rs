@@ -100,9 +100,13 @@ impl Room<'_> {
     /// The recipe fitted on the windows that train, judged on those who stayed in the test window beside the spend of
     /// their last window; nothing where either window holds too few of them.
     pub(super) fn judge_kept(&self, windows: &Windows, mean: &[f64]) -> Result<Vec<ValueScore>> {
+        let Some(test) = windows.test else { return Ok(Vec::new()) };
+        // Who stayed is known only when the churn window has closed, and that may be longer than the value's.
+        let churn_days = i64::from(self.config.churn.horizon_days);
         let mut train = windows.train.clone();
         train.extend(windows.calibrate);
-        let rows = self.panel.rows(windows.test.as_slice());
+        train.retain(|snapshot| snapshot.plus_days(churn_days) <= test);
+        let rows = self.panel.rows(&[test]);
         let stayed: Vec<usize> =
             (0..rows.len()).filter(|&k| self.panel.orders_in_churn_window[rows[k]] > 0.5).collect();
         let Some(kept) = self.fit_kept(&self.panel.rows(&train))?.filter(|_| stayed.len() >= MIN_TEST_ROWS) else {
