@@ -71,6 +71,7 @@ impl Panel {
         }
         engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
         engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
+        engine.register("segments", &run.read(artifact::SEGMENTS, Stage::Segment)?)?;
         let mut warnings = Vec::new();
         let sizes = engine.select("select as_of, count(*) as n from features group by as_of", &[])?;
         let sizes: BTreeMap<String, u64> = sizes.texts("as_of")?.into_iter().zip(sizes.u64s("n")?).collect();
@@ -99,9 +100,12 @@ impl Panel {
                     from labels
                     where horizon_days = {churn_days}
                  )
-                 select features.*, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend,
+                 select features.*, segments.recency_score, segments.frequency_score, segments.monetary_score,
+                     segments.segment_rank, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend,
                      churned.orders as outcome_churn
                  from features
+                 inner join segments
+                     on features.as_of = segments.as_of and features.customer_id = segments.customer_id
                  left join outcomes
                      on features.as_of = outcomes.as_of and features.customer_id = outcomes.customer_id
                  left join churned

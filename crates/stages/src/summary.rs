@@ -58,6 +58,8 @@ pub struct Summary {
     pub customers: u64,
     /// Segments, largest share of revenue first.
     pub segments: Vec<Segment>,
+    /// Whether the segments behave as their names say.
+    pub segment_checks: Vec<SegmentCheck>,
     /// How well churn is forecast, on the test window.
     pub churn: Finding<ChurnQuality>,
     /// How well value is forecast, on the test window.
@@ -115,6 +117,29 @@ pub struct Segment {
     pub p_churn_mean: Option<f64>,
     /// Mean value.
     pub value_mean: Option<f64>,
+}
+
+/// What is expected of the segments, and whether it came true.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SegmentCheck {
+    /// What must be true, in words.
+    pub name: String,
+    /// Whether it is.
+    pub verdict: Verdict,
+    /// The figures, or why there are none.
+    pub sentence: String,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// It holds.
+    Passed,
+    /// It does not.
+    Failed,
+    /// Nobody can tell from these data.
+    Open,
 }
 
 /// A label window: `from <= t < to`.

@@ -25,7 +25,7 @@ const fn known(name: &'static str, stage: Stage, file: &'static str, meaning: &'
 }
 
 /// All tables, in the order of the data.
-const TABLES: [Known; 23] = [
+const TABLES: [Known; 30] = [
     known("transactions", Stage::Ingest, artifact::TRANSACTIONS, "One row per line of the source, as it was read."),
     known("unparsed", Stage::Ingest, artifact::UNPARSED, "One row per record of the source that could not be parsed."),
     known(
@@ -85,6 +85,32 @@ const TABLES: [Known; 23] = [
         "One row per customer: RFM scores, segment and cluster.",
     ),
     known(
+        "segments",
+        Stage::Segment,
+        artifact::SEGMENTS,
+        "One row per snapshot (as_of) and customer: RFM scores and segment as of then.",
+    ),
+    known(
+        "segment_history",
+        Stage::Segment,
+        artifact::SEGMENT_HISTORY,
+        "One row per snapshot and segment: customers, and how many of all stayed where they were.",
+    ),
+    known(
+        "segment_migration",
+        Stage::Segment,
+        artifact::SEGMENT_MIGRATION,
+        "One row per pair of consecutive snapshots and pair of segments: customers who went from one to the other.",
+    ),
+    known(
+        "segment_journey",
+        Stage::Segment,
+        artifact::SEGMENT_JOURNEY,
+        "One row per segment and snapshot: who moved up, stayed, moved down or left within a churn window.",
+    ),
+    known("cluster_summary", Stage::Segment, artifact::CLUSTER_SUMMARY, "One row per cluster: its profile."),
+    known("customer_outliers", Stage::Segment, artifact::CUSTOMER_OUTLIERS, "One row per unusual customer and reason."),
+    known(
         "segment_map",
         Stage::Segment,
         artifact::SEGMENT_MAP,
@@ -132,6 +158,12 @@ const TABLES: [Known; 23] = [
         Stage::Allocate,
         artifact::BUDGET_SENSITIVITY,
         "One row per budget: what the best plan would bring, and the price of one more unit.",
+    ),
+    known(
+        "segment_summary",
+        Stage::Report,
+        artifact::SEGMENT_SUMMARY,
+        "One row per segment: its profile, what the models say of it, what happened, and its part of the plan.",
     ),
     known(
         "customer_scores",

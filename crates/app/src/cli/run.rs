@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tenure_stages::pipeline;
 
-use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Strictness, ValueHorizon};
+use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon};
 use crate::error::Error;
 use crate::ui;
 
@@ -35,6 +35,8 @@ pub(crate) struct Args {
     #[command(flatten)]
     value: ValueHorizon,
     #[command(flatten)]
+    segmenting: Segmenting,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     strictness: Strictness,
@@ -42,8 +44,9 @@ pub(crate) struct Args {
 
 impl Args {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        let Self { files, common, decision, planning, churn, value, reading, strictness } = self;
-        let overrides = decision.lay_over(planning.lay_over(churn.lay_over(value.lay_over(common.overrides()))));
+        let Self { files, common, decision, planning, churn, value, segmenting, reading, strictness } = self;
+        let overrides = decision
+            .lay_over(planning.lay_over(churn.lay_over(value.lay_over(segmenting.lay_over(common.overrides())))));
         let config = common.fresh(&reading.lay_over(strictness.lay_over(overrides)))?;
         let summary = common.in_world(&config, start, |ctx| pipeline::run(ctx, &config, &files, &common.out))?;
         ui::show_summary(&summary, common.format)

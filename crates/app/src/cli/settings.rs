@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use tenure_stages::config::{Config, ConfigError, DateOrder, Method, OfferTable, Overrides};
+use tenure_stages::config::{
+    Clusters, Config, ConfigError, DateOrder, Method, OfferTable, Overrides, RfmTies, SegmentMap,
+};
 use tenure_stages::ctx::{Caller, Ctx};
 
 use crate::ui::{self, Format};
@@ -69,6 +71,23 @@ pub(crate) struct ValueHorizon {
     /// Value = spend in so many days [default: 180].
     #[arg(long, value_name = "DAYS", allow_negative_numbers = true)]
     value_days: Option<i64>,
+}
+
+/// How customers are put into segments and clusters.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Segmenting {
+    /// Map from RFM codes to segments; custom = [[segments.rules]] of the configuration [default: ten].
+    #[arg(long, value_name = "MAP", value_parser = words(&[SegmentMap::WORDS]))]
+    map: Option<String>,
+    /// Equal values share an RFM score, or the first in order of customer ids ranks first [default: share].
+    #[arg(long, value_name = "RULE", value_parser = words(&[RfmTies::WORDS]))]
+    rfm_ties: Option<String>,
+    /// How clusters are found [default: kmeans].
+    #[arg(long, value_name = "METHOD", value_parser = words(&[Clusters::WORDS]))]
+    clusters: Option<String>,
+    /// Number of clusters; 0 = chosen [default: 0].
+    #[arg(long, value_name = "K", allow_negative_numbers = true)]
+    k: Option<i64>,
 }
 
 /// The plan's offers and limits.
@@ -196,6 +215,12 @@ impl ChurnHorizon {
 impl ValueHorizon {
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
         Overrides { value_days: self.value_days, ..overrides }
+    }
+}
+
+impl Segmenting {
+    pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
+        Overrides { map: self.map, rfm_ties: self.rfm_ties, clusters: self.clusters, k: self.k, ..overrides }
     }
 }
 

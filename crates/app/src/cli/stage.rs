@@ -6,9 +6,9 @@ use std::time::Instant;
 use tenure_stages::artifact::Run;
 use tenure_stages::config::Config;
 use tenure_stages::ctx::Stage;
-use tenure_stages::{features, ingest, pipeline};
+use tenure_stages::{features, ingest, pipeline, segment};
 
-use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Strictness, ValueHorizon};
+use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon};
 use crate::error::Error;
 use crate::ui;
 
@@ -73,12 +73,25 @@ pub(crate) struct Features {
     value: ValueHorizon,
 }
 
-/// Stage 5: score RFM, name segments and find clusters.
+/// Stage 5: score RFM, name segments, follow customers between them, find clusters and unusual customers.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure segment --out shop")]
+#[command(after_help = "\
+Examples:
+  tenure segment --out shop
+  tenure segment --out shop --map eleven --rfm-ties first --k 5
+  tenure segment --out shop --score new_customers.parquet --to scored.csv")]
 pub(crate) struct Segment {
+    /// Compute nothing anew: give the customers of a table of features (CSV or Parquet) the segments and clusters of
+    /// the run's saved model.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "seed", "threads", "map", "rfm_ties", "clusters", "k"])]
+    score: Option<PathBuf>,
+    /// Where the scored customers go, .csv or .parquet [default: FILE_segments.parquet in the current folder].
+    #[arg(long, value_name = "FILE", requires = "score")]
+    to: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    segmenting: Segmenting,
 }
 
 /// Stage 6: estimate each customer's probability of leaving, and test it on later data.
@@ -160,7 +173,15 @@ impl Features {
 
 impl Segment {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        let config = self.common.continued(&self.common.overrides())?;
+        if let Some(file) = &self.score {
+            let to = self.to.unwrap_or_else(|| {
+                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+                PathBuf::from(format!("{stem}_segments.parquet"))
+            });
+            let scored = segment::score(&Run::open(&self.common.out)?, file, &to)?;
+            return ui::show_scored(&scored, self.common.format);
+        }
+        let config = self.common.continued(&self.segmenting.lay_over(self.common.overrides()))?;
         run(&self.common, &config, start, Stage::Segment, &[])
     }
 }

@@ -7,6 +7,7 @@ mod number;
 mod preview;
 mod progress;
 mod screen;
+mod segment;
 mod stage;
 mod table;
 mod tables;
@@ -21,6 +22,7 @@ use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::StageReport;
 use tenure_stages::pipeline::audit::Facts;
+use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
 use tenure_stages::tables::Listed;
 
@@ -152,6 +154,15 @@ pub(crate) fn show_features(found: &Description, format: Format) -> Result<(), E
         Format::Table => print(&describe::page(found, Style::of(std::io::stdout().is_terminal()))),
         Format::Json => print(&json(&as_value(found))),
         Format::Csv => print(&describe::csv(found)),
+    }
+}
+
+/// Shows how many customers a saved model has put where.
+pub(crate) fn show_scored(scored: &Scored, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&segment::scored(scored)),
+        Format::Json => print(&json(&as_value(scored))),
+        Format::Csv => print(&csv(&as_value(scored))),
     }
 }
 

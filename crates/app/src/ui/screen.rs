@@ -2,7 +2,8 @@
 
 use tenure_stages::config::{Method, OfferTable};
 use tenure_stages::summary::{
-    ChurnQuality, Estimate, Finding, Plan, Segment, Summary, TruthCheck, TruthRow, ValueQuality, Window,
+    ChurnQuality, Estimate, Finding, Plan, Segment, SegmentCheck, Summary, TruthCheck, TruthRow, ValueQuality, Verdict,
+    Window,
 };
 
 use super::Style;
@@ -34,10 +35,11 @@ pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
 
     let fixed_lines: usize = before.iter().chain(&after).map(Vec::len).sum();
     // Two lines of the segments' section are its heading and, where some are left out, the line that says so.
-    let room = HEIGHT.saturating_sub(fixed_lines + 2).max(LEAST_SEGMENTS);
+    let checks = segment_checks(&summary.segment_checks, is_crowded);
+    let room = HEIGHT.saturating_sub(fixed_lines + 2 + checks.len()).max(LEAST_SEGMENTS);
     let mut sections = before;
     if !summary.segments.is_empty() {
-        sections.push(segments(&summary.segments, room, style));
+        sections.push(segments(&summary.segments, checks, room, style));
     }
     sections.extend(after);
 
@@ -110,7 +112,7 @@ fn day(instant: &str) -> &str {
     instant.split('T').next().unwrap_or(instant)
 }
 
-fn segments(all: &[Segment], room: usize, style: Style) -> Vec<String> {
+fn segments(all: &[Segment], checks: Vec<String>, room: usize, style: Style) -> Vec<String> {
     let shown = if all.len() <= room + 1 { all.len() } else { room };
     let mut rows =
         vec![["Segments", "customers", "of all", "of revenue", "p(churn)", "mean value"].map(str::to_owned).to_vec()];
@@ -136,7 +138,21 @@ fn segments(all: &[Segment], room: usize, style: Style) -> Vec<String> {
     }
     let mut lines = columns(&rows);
     lines[0] = lines[0].replacen("  Segments  ", &format!("{}    ", style.heading("Segments")), 1);
+    lines.extend(checks);
     lines
+}
+
+/// Whether the segments behave as their names say, a line each; where there is little room, only what did not pass.
+fn segment_checks(checks: &[SegmentCheck], is_crowded: bool) -> Vec<String> {
+    let line = |check: &SegmentCheck| {
+        let verdict = match check.verdict {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "FAILED",
+            Verdict::Open => "open",
+        };
+        wrap(&format!("{}: {verdict}; {}.", check.name, check.sentence), 2, WIDTH, if is_crowded { 1 } else { 2 })
+    };
+    checks.iter().filter(|check| !(is_crowded && check.verdict == Verdict::Passed)).flat_map(line).collect()
 }
 
 fn window(window: &Window) -> String {

@@ -5,6 +5,7 @@ use tenure_stages::ctx::Stage;
 use tenure_stages::pipeline::StageReport;
 
 use super::number::count;
+use super::segment;
 use super::table::columns;
 
 /// The sentence, and below it the account where there is one.
@@ -14,6 +15,7 @@ pub(super) fn page(report: &StageReport) -> String {
         Stage::Ingest => columns(&sources(&report.facts)),
         Stage::Validate => columns(&failed(&report.facts)),
         Stage::Clean => columns(&balance(&report.facts)),
+        Stage::Segment => segment::lines(&report.facts),
         _ => Vec::new(),
     };
     for line in lines {

@@ -1,12 +1,15 @@
 //! Groups of customers: scores by quintile and the maps over them, and clusters found in the data.
 //!
-//! [`rfm`] scores recency, frequency and money from 1 to 5; [`map10`] names the 25 cells of recency x frequency.
-//! [`scale`] puts columns on one footing, [`kmeans`] partitions the rows, [`quality`] measures a partition, [`choose`]
-//! settles the number of clusters and [`naming`] gives them names people use.
+//! [`rfm`] scores recency, frequency and money from 1 to 5, [`map`] names the 125 codes, and [`movement`] follows
+//! customers from segment to segment. [`scale`] puts columns on one footing, [`kmeans`] partitions the rows, [`quality`]
+//! measures a partition, [`choose`] settles the number of clusters, [`naming`] gives them names people use, and
+//! [`drivers`] says which measures they go by.
 
 pub mod choose;
+pub mod drivers;
 pub mod kmeans;
-pub mod map10;
+pub mod map;
+pub mod movement;
 pub mod naming;
 mod panel;
 pub mod pca;

@@ -43,7 +43,7 @@ pub const IDEALS: [(&str, [f64; 3]); 9] = [
 /// moved to a name about 0.2 further away.
 pub const SHARING: f64 = 0.04;
 
-/// The profiles of clusters `0..k` from each customer's measures and cluster.
+/// The profiles of clusters `0..k` from each customer's measures and cluster; who is in none counts among all customers.
 ///
 /// # Errors
 /// [`Error::Shape`] when the lengths differ, [`Error::NotFinite`] for NaN or infinity, [`Error::Degenerate`] when a
@@ -52,19 +52,19 @@ pub fn profiles(
     recency_days: &[f64],
     frequency: &[f64],
     monetary: &[f64],
-    labels: &[u32],
+    labels: &[Option<u32>],
     k: usize,
 ) -> Result<Vec<Profile>> {
     let n = labels.len();
     let mut sums = vec![[0.0; 3]; k];
     let mut sizes = vec![0.0; k];
-    if labels.iter().any(|&c| c as usize >= k) {
+    if labels.iter().flatten().any(|&c| c as usize >= k) {
         return Err(Error::Degenerate {
             what: "cluster profiles",
             reason: "a label is not below the number of clusters",
         });
     }
-    labels.iter().for_each(|&c| sizes[c as usize] += 1.0);
+    labels.iter().flatten().for_each(|&c| sizes[c as usize] += 1.0);
     if sizes.iter().any(|&s| s < 1.0) {
         return Err(Error::Degenerate { what: "cluster profiles", reason: "a cluster has no customers" });
     }
@@ -72,8 +72,10 @@ pub fn profiles(
     for (m, (values, better)) in measures.into_iter().enumerate() {
         num::require_len("measure of the cluster profiles", n, values.len())?;
         num::require_finite("measure of the cluster profiles", values)?;
-        for (place, &c) in places(values, better).iter().zip(labels) {
-            sums[c as usize][m] += place;
+        for (place, c) in places(values, better).iter().zip(labels) {
+            if let Some(c) = c {
+                sums[*c as usize][m] += place;
+            }
         }
     }
     let profile = |(sum, size): (&[f64; 3], &f64)| Profile {
@@ -241,12 +243,16 @@ mod tests {
 
     #[test]
     fn profiles_are_mean_places() {
-        let p = profiles(&[10., 20., 30., 40.], &[4., 3., 1., 1.], &[1., 1., 1., 1.], &[0, 0, 1, 1], 2).unwrap();
+        let (days, orders, money) = ([10., 20., 30., 40.], [4., 3., 1., 1.], [1., 1., 1., 1.]);
+        let p = profiles(&days, &orders, &money, &[0, 0, 1, 1].map(Some), 2).unwrap();
         assert_eq!(p[0], profile([0.75, 0.75, 0.5]));
         assert_eq!(p[1], profile([0.25, 0.25, 0.5]));
-        assert!(profiles(&[1.0], &[1.0], &[1.0], &[1], 1).is_err());
-        assert!(profiles(&[1.0], &[1.0], &[1.0], &[0], 2).is_err());
-        assert!(profiles(&[1.0], &[1.0], &[], &[0], 1).is_err());
+        // Who is in no cluster still counts in the places of the others.
+        let q = profiles(&days, &orders, &money, &[Some(0), Some(0), None, Some(1)], 2).unwrap();
+        assert_eq!((q[0], q[1]), (p[0], profile([0.125, 0.25, 0.5])));
+        assert!(profiles(&[1.0], &[1.0], &[1.0], &[Some(1)], 1).is_err());
+        assert!(profiles(&[1.0], &[1.0], &[1.0], &[Some(0)], 2).is_err());
+        assert!(profiles(&[1.0], &[1.0], &[], &[Some(0)], 1).is_err());
         assert!(names(&[profile([f64::NAN, 0.0, 0.0])]).is_err());
         assert!(names(&[]).unwrap().is_empty());
     }

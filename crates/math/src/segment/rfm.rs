@@ -116,6 +116,60 @@ pub fn quintiles(values: &[f64], better: Better, ties: Ties) -> Result<Vec<u8>> 
     Ok(scores)
 }
 
+/// The values at which the scores of one measure begin: what a saved model scores later customers by.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cuts {
+    better: Better,
+    /// The worst fitted value with at least the score 2, 3, 4 and 5; none where nobody scored that.
+    from: [Option<f64>; 4],
+}
+
+impl Cuts {
+    /// The cuts behind the scores of fitted values. Under [`Ties::Share`] [`Cuts::score`] gives every fitted value its
+    /// own score again; under [`Ties::First`] equal values may have different scores, and get the best of them.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when the lengths differ, [`Error::NotFinite`] for NaN or infinity.
+    ///
+    /// ```
+    /// use tenure_math::segment::rfm::{Better, Cuts, Ties, quintiles};
+    /// let days = [3., 10., 40., 90., 200.];
+    /// let cuts = Cuts::of(&days, &quintiles(&days, Better::Low, Ties::Share)?, Better::Low)?;
+    /// assert_eq!((cuts.score(90.)?, cuts.score(41.)?, cuts.score(1.)?), (2, 2, 5));
+    /// # Ok::<(), tenure_math::Error>(())
+    /// ```
+    pub fn of(values: &[f64], scores: &[u8], better: Better) -> Result<Self> {
+        num::require_len("scores", values.len(), scores.len())?;
+        num::require_finite("scored measure", values)?;
+        let mut from = [None; 4];
+        for (&value, &score) in values.iter().zip(scores) {
+            for cut in from.iter_mut().take(usize::from(score.saturating_sub(1))) {
+                *cut = Some(cut.map_or(value, |worst| if better.is_at_least(worst, value) { value } else { worst }));
+            }
+        }
+        Ok(Self { better, from })
+    }
+
+    /// The score of a value, 5 = best; between two fitted values that of the worse one.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] for NaN or infinity.
+    pub fn score(&self, value: f64) -> Result<u8> {
+        num::require_finite("scored measure", &[value])?;
+        let reached = |cut: &Option<f64>| cut.is_some_and(|cut| self.better.is_at_least(value, cut));
+        Ok(1 + self.from.iter().filter(|cut| reached(cut)).count() as u8)
+    }
+}
+
+impl Better {
+    fn is_at_least(self, value: f64, other: f64) -> bool {
+        match self {
+            Self::High => value >= other,
+            Self::Low => value <= other,
+        }
+    }
+}
+
 /// The runs of equal values along `order`, as first and last place.
 fn groups(values: &[f64], order: &[usize]) -> Vec<(usize, usize)> {
     let mut groups = Vec::new();
@@ -147,6 +201,29 @@ mod tests {
             let low = quintiles(&values, Better::Low, ties).unwrap();
             assert!(scores.iter().zip(low).all(|(h, l)| h + l == 6));
         }
+    }
+
+    #[test]
+    fn cuts_give_every_fitted_value_its_score_again() {
+        let mut draws = crate::rng::stream(2, "test/rfm/cuts", 0);
+        for round in 0..200 {
+            let n = draws.random_range(1..60);
+            let values: Vec<f64> = (0..n).map(|_| f64::from(draws.random_range(-3..12_i8))).collect();
+            for better in [Better::High, Better::Low] {
+                let scores = quintiles(&values, better, Ties::Share).unwrap();
+                let cuts = Cuts::of(&values, &scores, better).unwrap();
+                let stored: Cuts = serde_json::from_str(&serde_json::to_string(&cuts).unwrap()).unwrap();
+                for (&value, &score) in values.iter().zip(&scores) {
+                    assert_eq!(stored.score(value).unwrap(), score, "round {round}: {values:?}");
+                }
+                // No better value scores less.
+                let along: Vec<u8> = (-8..40).map(|v| cuts.score(f64::from(v) / 2.0).unwrap()).collect();
+                assert!(if better == Better::High { along.is_sorted() } else { along.is_sorted_by(|a, b| a >= b) });
+            }
+        }
+        let cuts = Cuts::of(&[1.0], &[3], Better::High).unwrap();
+        assert!(cuts.score(f64::NAN).is_err() && Cuts::of(&[1.0], &[], Better::High).is_err());
+        assert!(Cuts::of(&[f64::INFINITY], &[1], Better::High).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Allocate: churn probabilities and values to the offer that each customer gets under a budget, with a certificate.
 
+mod holdout;
 mod write;
 
 use std::collections::BTreeMap;
@@ -128,7 +129,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let min_roi = config.constraints.min_roi;
     let admitted: Vec<f64> =
         net.iter().zip(&cost).map(|(n, c)| if *n < min_roi * c { n.min(-1.0) } else { *n }).collect();
-    let held_out = hold_out(config, people.ids.len());
+    let held_out = holdout::draw(config.constraints.holdout_share, config.run.seed, &people.segments);
     let eligible: Vec<bool> = held_out.iter().map(|h| !h).collect();
     let caps = config.caps(people.ids.len());
     let problem = Problem {
@@ -306,14 +307,6 @@ pub(crate) fn offer_table(config: &Config) -> OfferTable {
         budget: Some(config.budget()),
         winback: config.offers.winback,
     }
-}
-
-/// Who gets no offer, so that the effect can be measured: each customer by its own draw.
-fn hold_out(config: &Config, customers: usize) -> Vec<bool> {
-    let share = config.constraints.holdout_share;
-    (0..customers as u64)
-        .map(|i| share > 0.0 && rng::stream(config.run.seed, "allocate/holdout", i).random::<f64>() < share)
-        .collect()
 }
 
 fn facts(

@@ -14,6 +14,7 @@ mod write;
 pub use folder::RunFolder;
 pub use manifest::{FileFact, Made, Manifest};
 pub use run::Run;
+pub(crate) use write::write_csv;
 
 use std::fs;
 use std::path::Path;
@@ -48,8 +49,22 @@ pub const LABEL_WINDOWS: &str = "data/label_windows.parquet";
 pub const LABELS: &str = "data/labels";
 /// Segment and cluster of each customer.
 pub const SEGMENT_ASSIGNMENTS: &str = "outputs/segment_assignments.parquet";
+/// RFM scores and segment of every customer, by snapshot.
+pub const SEGMENTS: &str = "data/segments";
+/// Customers by snapshot and segment.
+pub const SEGMENT_HISTORY: &str = "outputs/segment_history.csv";
+/// Customers by segment at one snapshot and at the next.
+pub const SEGMENT_MIGRATION: &str = "outputs/segment_migration.csv";
+/// What became of each segment's customers within a churn window.
+pub const SEGMENT_JOURNEY: &str = "outputs/segment_journey.csv";
+/// One row per cluster.
+pub const CLUSTER_SUMMARY: &str = "outputs/cluster_summary.csv";
+/// Customers who are unlike the others, with the reason.
+pub const CUSTOMER_OUTLIERS: &str = "outputs/customer_outliers.csv";
 /// The clusters on a plane, for the picture.
 pub const SEGMENT_MAP: &str = "data/segment_map.parquet";
+/// What the clusters' plane calls customers outside of all clusters.
+pub const NO_CLUSTER: &str = "(no cluster)";
 /// The evaluation of churn on its test window: what was predicted and what happened.
 pub const CHURN_TEST: &str = "data/churn_test.parquet";
 /// The same of value.

@@ -31,21 +31,28 @@ impl RunFolder {
     /// # Errors
     /// [`Error::Io`] when it cannot be written.
     pub fn write_csv(&self, artefact: &str, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
-        let path = self.write(artefact)?;
-        let failed = |e: csv::Error| {
-            let source = match e.into_kind() {
-                csv::ErrorKind::Io(source) => source,
-                other => std::io::Error::other(format!("{other:?}")),
-            };
-            Error::Io { path: path.clone(), source }
-        };
-        let mut writer = csv::Writer::from_path(&path).map_err(failed)?;
-        writer.write_record(header).map_err(failed)?;
-        for row in rows {
-            writer.write_record(row.iter().map(|cell| spreadsheet_safe(cell))).map_err(failed)?;
-        }
-        writer.flush().map_err(Error::io(&path))
+        write_csv(&self.write(artefact)?, header, rows)
     }
+}
+
+/// Writes rows as a CSV file that a spreadsheet opens safely: no cell starts a formula.
+///
+/// # Errors
+/// [`Error::Io`] when it cannot be written.
+pub(crate) fn write_csv(path: &Path, header: &[&str], rows: &[Vec<String>]) -> Result<()> {
+    let failed = |e: csv::Error| {
+        let source = match e.into_kind() {
+            csv::ErrorKind::Io(source) => source,
+            other => std::io::Error::other(format!("{other:?}")),
+        };
+        Error::Io { path: path.to_path_buf(), source }
+    };
+    let mut writer = csv::Writer::from_path(path).map_err(failed)?;
+    writer.write_record(header).map_err(failed)?;
+    for row in rows {
+        writer.write_record(row.iter().map(|cell| spreadsheet_safe(cell))).map_err(failed)?;
+    }
+    writer.flush().map_err(Error::io(path))
 }
 
 /// Writes a value as an indented JSON file.

@@ -6,8 +6,8 @@ use crate::time::Instant;
 
 use super::source::Places;
 use super::{
-    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, Config, ConfigError, DateOrder, Duplicates, Method, OfferTable,
-    Outliers, Place, Population, RateKind, RfmTies, ValueModel, ValueReading, suggest,
+    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, Clusters, Config, ConfigError, DateOrder, Duplicates, Method,
+    OfferTable, Outliers, Place, Population, RateKind, RfmTies, SegmentMap, ValueModel, ValueReading, suggest,
 };
 
 /// What a key accepts.
@@ -81,11 +81,21 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("clean.duplicates", Word(Duplicates::WORDS)),
     ("clean.outliers", Word(Outliers::WORDS)),
     ("clean.iqr_factor", Above(0.0, 100.0)),
+    ("segments.map", Word(SegmentMap::WORDS)),
     ("segments.rfm_ties", Word(RfmTies::WORDS)),
+    ("segments.clusters", Word(Clusters::WORDS)),
     ("segments.k", ZeroOr(2, 50)),
     ("segments.k_min", Whole(2, 50)),
     ("segments.k_max", Whole(2, 50)),
     ("segments.starts", Whole(1, 1000)),
+    ("segments.min_cluster", Between(0.0, 0.5)),
+    ("segments.iqr_factor", Above(0.0, 100.0)),
+    ("segments.isolation", Between(0.5, 1.0)),
+    ("segments.rules[].name", Name),
+    ("segments.rules[].codes", Names),
+    ("segments.rules[].goal", Name),
+    ("segments.rules[].actions", Names),
+    ("segments.rules[].campaign_type", Name),
     ("churn.horizon_days", Whole(1, 730)),
     ("churn.population", Word(Population::WORDS)),
     ("churn.active_days", Whole(1, 3650)),
@@ -124,8 +134,13 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
 ];
 
 /// Keys without which an entry of a list means nothing.
-const REQUIRED: &[(&str, &str)] =
-    &[("offers.custom[]", "name"), ("offers.custom[]", "contact_cost"), ("offers.custom[]", "rate")];
+const REQUIRED: &[(&str, &str)] = &[
+    ("segments.rules[]", "name"),
+    ("segments.rules[]", "codes"),
+    ("offers.custom[]", "name"),
+    ("offers.custom[]", "contact_cost"),
+    ("offers.custom[]", "rate"),
+];
 
 impl Accepts {
     fn admits(&self, value: &Value) -> bool {
@@ -329,6 +344,20 @@ pub(super) fn together(config: &mut Config, places: &Places) -> Result<(), Confi
     if segments.k_min > segments.k_max {
         let sentence = format!("segments.k_min is {}, above segments.k_max of {}", segments.k_min, segments.k_max);
         return against("segments.k_min", sentence, "lower k_min or raise k_max");
+    }
+    if segments.map == SegmentMap::Custom && segments.rules.is_empty() {
+        let sentence = "the map of segments is custom, but no [[segments.rules]] is given".to_owned();
+        return against(
+            "segments.map",
+            sentence,
+            "add a block [[segments.rules]] with name and codes to the configuration",
+        );
+    }
+    for (i, rule) in segments.rules.iter().enumerate() {
+        if !rule.actions.is_empty() && rule.actions.len() != 4 {
+            let sentence = format!("the segment {} has {} actions", rule.name, rule.actions.len());
+            return against(&format!("segments.rules[{i}].actions"), sentence, "give it four, or none");
+        }
     }
     if config.offers.table == OfferTable::Custom && config.offers.custom.is_empty() {
         let sentence = "the offer table is custom, but no [[offers.custom]] is given".to_owned();

@@ -9,6 +9,7 @@ mod codes;
 mod error;
 mod offers;
 mod overrides;
+mod segments;
 mod source;
 pub(crate) mod suggest;
 
@@ -22,6 +23,7 @@ pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
 pub use offers::{Cap, Offer};
 pub use overrides::Overrides;
+pub use segments::{SegmentRule, SegmentsConfig};
 
 use crate::time::Instant;
 use source::Places;
@@ -168,22 +170,6 @@ pub struct CleanConfig {
     pub iqr_factor: f64,
 }
 
-/// RFM and K-Means.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SegmentsConfig {
-    /// What equal values do to a score.
-    pub rfm_ties: RfmTies,
-    /// Number of clusters; 0 = chosen by silhouette among `k_min..=k_max`.
-    pub k: usize,
-    /// Smallest number tried.
-    pub k_min: usize,
-    /// Largest number tried.
-    pub k_max: usize,
-    /// K-Means restarts.
-    pub starts: usize,
-}
-
 /// What churn is, and how it is modelled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -307,6 +293,19 @@ choices! {
     Duplicates { Drop = "drop": "Quarantined.", Keep = "keep": "Kept." }
     /// What becomes of lines beyond the fences.
     Outliers { Flag = "flag": "Kept and marked.", Cap = "cap": "Moved to the fence.", Drop = "drop": "Quarantined." }
+    /// A map from RFM codes to segments.
+    SegmentMap {
+        Ten = "ten": "Ten segments over recency and frequency.",
+        Eleven = "eleven": "Eleven segments over all 125 codes.",
+        Custom = "custom": "The user's own rules.",
+    }
+    /// A way to find clusters.
+    Clusters {
+        Kmeans = "kmeans": "K-Means.",
+        Minibatch = "minibatch": "K-Means on small batches, for millions of customers.",
+        Mixture = "mixture": "A mixture of normal distributions.",
+        Hdbscan = "hdbscan": "Dense regions; customers outside of them are in no cluster.",
+    }
     /// What equal values do to an RFM score.
     RfmTies { Share = "share": "They share a score.", First = "first": "They are ranked by customer id." }
     /// Whom the churn evaluation counts.

@@ -22,6 +22,14 @@ pub struct Overrides {
     pub churn_days: Option<i64>,
     /// `--value-days`
     pub value_days: Option<i64>,
+    /// `--map`
+    pub map: Option<String>,
+    /// `--rfm-ties`
+    pub rfm_ties: Option<String>,
+    /// `--clusters`
+    pub clusters: Option<String>,
+    /// `--k`
+    pub k: Option<i64>,
     /// `--date-order`
     pub date_order: Option<String>,
     /// `--customers`
@@ -42,7 +50,7 @@ impl Overrides {
         let mut value = config.to_value();
         let mut places = Places::none();
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 12] = [
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 16] = [
             ("--as-of", "snapshots", "as_of", text(&self.as_of)),
             // NaN has no JSON; null is refused by the rule, as it should be.
             ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
@@ -50,6 +58,10 @@ impl Overrides {
             ("--method", "constraints", "method", text(&self.method)),
             ("--churn-days", "churn", "horizon_days", self.churn_days.map(|days| json!(days))),
             ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
+            ("--map", "segments", "map", text(&self.map)),
+            ("--rfm-ties", "segments", "rfm_ties", text(&self.rfm_ties)),
+            ("--clusters", "segments", "clusters", text(&self.clusters)),
+            ("--k", "segments", "k", self.k.map(|k| json!(k))),
             ("--date-order", "data", "date_order", text(&self.date_order)),
             ("--customers", "customers", "file", text(&self.customers)),
             ("--strict", "validate", "strict", self.strict.then(|| json!(true))),

@@ -34,7 +34,7 @@ fn rules_file_and_type_agree() {
     }
     let mut in_type = Vec::new();
     leaves(&Config::default().to_value(), "", &mut in_type);
-    in_type.retain(|key| key != "offers.custom");
+    in_type.retain(|key| !["offers.custom", "segments.rules"].contains(&key.as_str()));
     let in_rules: Vec<_> =
         check::RULES.iter().map(|(key, _)| (*key).to_owned()).filter(|key| !key.contains("[]")).collect();
     assert_eq!(in_type, in_rules, "the type's keys in order, and the rules'");
@@ -68,6 +68,7 @@ fn every_word_of_a_rule_is_a_word_of_the_type() {
         ("clean", "duplicates", Duplicates::WORDS),
         ("clean", "outliers", Outliers::WORDS),
         ("segments", "rfm_ties", RfmTies::WORDS),
+        ("segments", "clusters", Clusters::WORDS),
         ("churn", "population", Population::WORDS),
         ("churn", "model", ChurnModel::WORDS),
         ("value", "basis", Basis::WORDS),
@@ -98,6 +99,22 @@ fn an_unknown_key_names_its_line_and_the_nearest() {
     assert_eq!(refusal("[churn]\nseed = 1").2, "did you mean `run.seed`?");
     assert_eq!(refusal("[data.columns]\ncustomer = \"x\"").2, "did you mean `data.columns.customer_id`?");
     assert!(refusal("[report]\ncolour = true").2.starts_with("known here: figures, dpi,"));
+}
+
+#[test]
+fn ones_own_segments_are_read_and_refused_with_their_line() {
+    let text = "[segments]\nmap = \"custom\"\n[[segments.rules]]\nname = \"All\"\ncodes = [\"***\"]\ngoal = \"Keep\"\n";
+    let config = Config::parse(text, "t").unwrap();
+    assert_eq!(config.segments.rules[0].goal.as_deref(), Some("Keep"));
+    assert_eq!(config.to_value()["segments"]["rules"][0]["codes"], serde_json::json!(["***"]));
+    assert_eq!(
+        refusal("[segments]\nmap = \"custom\"").0,
+        "the map of segments is custom, but no [[segments.rules]] is given"
+    );
+    assert_eq!(refusal("[[segments.rules]]\nname = \"A\"").1, "tenure.toml, line 1");
+    let short = refusal(&format!("{text}actions = [\"Call\"]\n"));
+    assert_eq!((short.0.as_str(), short.1.as_str()), ("the segment All has 1 actions", "tenure.toml, line 7"));
+    assert!(refusal("[[segments.rules]]\nname = \"A\"\ncodes = []\nweight = 3").0.contains("weight"));
 }
 
 #[test]

@@ -93,6 +93,8 @@ struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn open(ctx: &'a Ctx<'a>, config: &'a Config, inputs: &'a [PathBuf], out: &Path) -> Result<Self> {
+        // A map that leaves customers without a segment is told before minutes of work and not after them.
+        segment::map_of(config)?;
         let engine = engine(ctx, config)?;
         let mut folder = RunFolder::open(out, ctx.caller)?;
         if !ctx.reuse {
@@ -167,7 +169,7 @@ fn sections(stage: Stage) -> &'static [&'static str] {
         Stage::Validate => &["data", "validate", "snapshots.as_of"],
         Stage::Clean => &["run.seed", "data", "clean", "snapshots.as_of", "validate.freshness_days"],
         Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
-        Stage::Segment => &["run.seed", "segments"],
+        Stage::Segment => &["run.seed", "segments", "churn.horizon_days"],
         Stage::Churn => &["run.seed", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
         Stage::Value => {
             &["run.seed", "snapshots", "value", "churn.horizon_days", "boosting", "report.bootstrap_replicates"]
@@ -188,7 +190,7 @@ fn sections(stage: Stage) -> &'static [&'static str] {
             "constraints",
             "report",
         ],
-        Stage::Report => &["report", "data.currency", "churn.horizon_days", "value.horizon_days"],
+        Stage::Report => &["run.seed", "report", "data.currency", "churn.horizon_days", "value.horizon_days"],
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
                 value_mean: s.value_mean,
             })
             .collect(),
+        segment_checks: report.checks.clone(),
         churn: churn.quality,
         value: value.quality,
         plan: Finding::Measured(planned(config, &plan)),
@@ -109,7 +110,7 @@ fn outputs(manifest: &Manifest) -> Vec<Output> {
         (artifact::EXECUTION_PLAN, "whom to contact with which offer, in order"),
         (artifact::CUSTOMER_SCORES, "every customer: segment, p_churn, value with interval, offer"),
         (artifact::OFFER_PLAN, "the plan by offer"),
-        (artifact::SEGMENT_SUMMARY, "the segments"),
+        (artifact::SEGMENT_SUMMARY, "the segments: forecasts, what happened, their part of the plan"),
         (artifact::FIGURES, "figures (SVG, PNG, CSV)"),
         (artifact::VALIDATION_PAGE, "what the data checks found"),
         (artifact::MANIFEST, "parameters, windows, metrics, hashes"),

@@ -3,6 +3,7 @@
 pub mod figure;
 mod pictures;
 mod scores;
+mod segments;
 
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::Engine;
@@ -11,6 +12,7 @@ use crate::artifact::RunFolder;
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
+use crate::summary::SegmentCheck;
 
 /// What the report stage wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,11 +23,13 @@ pub struct Facts {
     pub figures: Vec<(String, String)>,
     /// Columns of the table of scores that could not be computed, with the reason.
     pub missing: Vec<(String, String)>,
-    /// Segments with what the models say of them.
+    /// Segments with what the models say of them, what happened, and their part of the plan.
     pub segments: Vec<SegmentScores>,
+    /// Whether the segments behave as their names say.
+    pub checks: Vec<SegmentCheck>,
 }
 
-pub use scores::SegmentScores;
+pub use segments::SegmentScores;
 
 /// Writes the table of scores, the table of segments and the figures; the sentence says what came of it.
 ///
@@ -33,10 +37,10 @@ pub use scores::SegmentScores;
 /// Engine, file and drawing errors.
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
-    let segments = scores::write_segments(engine, run)?;
+    let (segments, checks) = segments::write(config, engine, run)?;
     let (figures, warnings) =
         if config.report.figures { pictures::draw_all(config, engine, run)? } else { (Vec::new(), Vec::new()) };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
-    run.record(Stage::Report, &Facts { customers, figures, missing, segments }, warnings)?;
+    run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks }, warnings)?;
     Ok(sentence)
 }

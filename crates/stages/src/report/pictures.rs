@@ -59,7 +59,8 @@ pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Res
 #[derive(Deserialize)]
 struct SegmentRecord {
     clusters: Vec<ClusterRecord>,
-    map: Option<[f64; 2]>,
+    plane: Option<[f64; 2]>,
+    outside: u64,
 }
 
 #[derive(Deserialize)]
@@ -158,10 +159,15 @@ impl Room<'_> {
     /// The clusters on the first two principal components of their standardised measures.
     fn segments(&self) -> Result<Option<Drawn>> {
         let record: SegmentRecord = self.run.record_of(Stage::Segment)?;
-        let Some(map) = record.map else { return Ok(None) };
+        let Some(explained) = record.plane else { return Ok(None) };
         self.engine.register("segment_map", &self.run.read(artifact::SEGMENT_MAP, Stage::Segment)?)?;
         let frame = self.engine.select("select x, y, cluster_name from segment_map order by customer_id", &[])?;
-        let clusters: Vec<String> = record.clusters.iter().map(|c| c.name.clone()).collect();
+        let mut clusters: Vec<String> = record.clusters.iter().map(|c| c.name.clone()).collect();
+        let mut customers: Vec<u64> = record.clusters.iter().map(|c| c.customers).collect();
+        if record.outside > 0 {
+            clusters.push(artifact::NO_CLUSTER.to_owned());
+            customers.push(record.outside);
+        }
         let label = frame
             .texts("cluster_name")?
             .iter()
@@ -172,14 +178,7 @@ impl Room<'_> {
             format!("{} customers with a purchase before the snapshot", label.len()),
             "Principal components of the standardised measures that the clusters are made of.",
         );
-        let data = SegmentsData {
-            x: frame.f64s("x")?,
-            y: frame.f64s("y")?,
-            label,
-            customers: record.clusters.iter().map(|c| c.customers).collect(),
-            clusters,
-            explained: map,
-        };
+        let data = SegmentsData { x: frame.f64s("x")?, y: frame.f64s("y")?, label, customers, clusters, explained };
         Ok(Some(figure::segments::draw(&data, &note, &Theme::default())))
     }
 

@@ -1,45 +1,82 @@
-//! Segment: features at `as_of` to RFM scores, the ten segments of the R x F map, and K-Means clusters with names.
+//! Segment: features to RFM scores and segments at every snapshot, how customers moved between them, clusters with
+//! names, and customers who are unlike the others.
 
+mod cluster;
+mod history;
+mod measures;
+mod model;
+mod outliers;
+mod score;
 pub mod strategy;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenure_math::num::Matrix;
-use tenure_math::segment::{choose, kmeans, map10, naming, pca, rfm, scale};
+use tenure_math::segment::{choose, map, mixture, rfm};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
-use crate::config::{Config, RfmTies};
+use crate::config::{Config, RfmTies, SegmentMap};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::time::Instant;
 
-/// The measures that the clusters are made of; those that the source cannot support are left out.
-const MEASURES: [&str; 7] =
-    ["recency_days", "frequency", "monetary_total", "tenure_days", "unique_products", "monetary_avg", "return_rate"];
-/// The silhouette is measured on a sample of this many customers.
-const SILHOUETTE_ROWS: usize = 2_000;
-/// The saved model.
-pub const MODEL: &str = "models/segments.json";
+pub use history::{Moves, Travelled};
+pub use model::{Assigned, Clusters, Grouping, MODEL, Model};
+pub use outliers::Unusual;
+pub use score::{Counted, Scored, score};
 
 /// What segmentation found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Customers at `as_of`.
     pub customers: u64,
-    /// The segments of the R x F map, by revenue.
+    /// The map's name.
+    pub map: String,
+    /// The segments of the map, by revenue.
     pub segments: Vec<SegmentFacts>,
+    /// How customers moved between segments; `None` with one snapshot only.
+    pub moves: Option<Moves>,
+    /// How clusters were sought.
+    pub method: String,
     /// The clusters, by revenue; empty where there are too few customers.
     pub clusters: Vec<SegmentFacts>,
+    /// Customers in no cluster.
+    pub outside: u64,
     /// Why there are that many clusters.
     pub reason: String,
     /// Every number of clusters that was tried.
-    pub candidates: Vec<choose::Candidate>,
-    /// The measures of the clusters.
-    pub measures: Vec<String>,
+    pub candidates: Candidates,
+    /// The measures of the clusters, by the share of customers who change their cluster when it is shuffled.
+    pub drivers: Vec<(String, f64)>,
+    /// How far clusters found at an earlier snapshot put today's customers into the same groups.
+    pub agreement: Option<Agreement>,
     /// Shares of the measures' variance on the two axes of `data/segment_map.parquet`.
-    pub map: Option<[f64; 2]>,
+    pub plane: Option<[f64; 2]>,
+    /// Unusual customers; `None` where there are too few customers to tell.
+    pub unusual: Option<Unusual>,
+}
+
+/// The numbers of clusters that were tried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Candidates {
+    /// Partitions by the nearest centroid.
+    Kmeans(Vec<choose::Candidate>),
+    /// Mixtures of normal distributions.
+    Mixture(Vec<mixture::Candidate>),
+    /// None: the number came with the clusters.
+    None,
+}
+
+/// Clusters found at an earlier snapshot, put on today's customers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// The earlier snapshot.
+    pub with: Instant,
+    /// The adjusted Rand index: 1 = the same groups, 0 = what chance gives.
+    pub adjusted_rand: f64,
 }
 
 /// A segment's or cluster's profile.
@@ -63,106 +100,114 @@ pub struct SegmentFacts {
     pub engagement_score: f64,
 }
 
-/// The saved model: what assigns a customer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Model {
-    /// The measures, in order.
-    pub measures: Vec<String>,
-    /// Values that stand in for what is missing.
-    pub medians: Vec<f64>,
-    /// Logarithms and standardisation.
-    pub scale: scale::Fitted,
-    /// Centroids of the clusters, in scaled units.
-    pub centroids: Matrix,
-    /// The clusters' names, by number.
-    pub names: Vec<String>,
+/// What the stage needs of the features' record in the manifest.
+#[derive(Deserialize)]
+struct FeatureRecord {
+    snapshots: Vec<Instant>,
 }
 
-/// Segments the customers at `as_of`; the sentence says what came of it.
+/// The map that the settings name.
+///
+/// # Errors
+/// [`Error::Input`] when the user's own map leaves a code out or gives one to two segments.
+pub fn map_of(config: &Config) -> Result<map::Map> {
+    let segments = &config.segments;
+    match segments.map {
+        SegmentMap::Ten => Ok(map::Map::ten()),
+        SegmentMap::Eleven => Ok(map::Map::eleven()),
+        SegmentMap::Custom => {
+            let rule = |r: &crate::config::SegmentRule| map::Rule { name: r.name.clone(), codes: r.codes.clone() };
+            map::Map::new(segments.rules.iter().map(rule).collect()).map_err(|e| Error::Input {
+                problem: format!("the map of segments is not valid: {e}"),
+                place: Some("[[segments.rules]] of the configuration".to_owned()),
+                cure: "give each of the 125 codes to exactly one segment".to_owned(),
+            })
+        }
+    }
+}
+
+/// Segments the customers of every snapshot; the sentence says what came of it.
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
-    let as_of = run.timeline()?.as_of.to_string();
-    let frame = engine.select(
-        "select * from features where as_of = $as_of order by customer_id",
-        &[("as_of", Value::Text(as_of.clone()))],
-    )?;
-    let (recency, frequency, mut monetary) =
-        (frame.f64s("recency_days")?, frame.f64s("frequency")?, frame.f64s("monetary_total")?);
-    let ids = frame.texts("customer_id")?;
-    let n = ids.len();
-    // Where the source holds no money, customers differ by recency and frequency alone.
-    let counts_only = monetary.iter().all(|m| m.is_nan());
-    if counts_only {
-        monetary.fill(0.0);
-    }
+    let snapshots = run.record_of::<FeatureRecord>(Stage::Features)?.snapshots;
+    let map = map_of(config)?;
     let ties = match config.segments.rfm_ties {
         RfmTies::Share => rfm::Ties::Share,
         RfmTies::First => rfm::Ties::First,
     };
-    let scores = rfm::score(&recency, &frequency, &monetary, ties).map_err(Error::math("the RFM scores"))?;
-    let map = map10::Map::default();
-    let segments: Vec<String> = (0..n)
-        .map(|i| map.segment_of(scores.recency[i], scores.frequency[i]).map(str::to_owned))
-        .collect::<std::result::Result<_, _>>()
-        .map_err(Error::math("the R x F map"))?;
-
+    let churn_days = i64::from(config.churn.horizon_days);
+    let (now, moves) = history::write(engine, run, &snapshots, &map, ties, churn_days)?;
     let mut warnings = Vec::new();
-    if counts_only {
+    if !now.has_money {
         warnings.push("the source holds no money: monetary scores are the same for everybody".to_owned());
     }
-    let clustering = cluster(config, &frame, &recency, &frequency, &monetary, &mut warnings)?;
-    let (labels, cluster_names) = match &clustering {
-        Some(c) => (
-            c.labels.iter().map(|&l| Some(i64::from(l))).collect(),
-            c.labels.iter().map(|&l| Some(c.model.names[l as usize].clone())).collect(),
-        ),
-        None => (vec![None; n], vec![None; n]),
+
+    let measures = measures::read(engine, now.as_of)?;
+    let found = cluster::find(config, &now, measures.as_ref(), &mut warnings)?;
+    let agreement = match (&found, &measures, moves.as_ref().and_then(|m| m.journey.as_ref())) {
+        (Some(found), Some(measures), Some(journey)) => match measures::read(engine, journey.from)? {
+            Some(before) => cluster::agreement_with(config, found, measures, &before)?
+                .map(|adjusted_rand| Agreement { with: journey.from, adjusted_rand }),
+            None => None,
+        },
+        _ => None,
     };
-    let engagement = frame.f64s("engagement_score")?;
-    let profile = |names: &[Option<String>]| profiles(names, &recency, &frequency, &monetary, &engagement);
-    let facts = Facts {
-        customers: n as u64,
-        segments: profile(&segments.iter().cloned().map(Some).collect::<Vec<_>>()),
-        clusters: profile(&cluster_names),
-        reason: clustering.as_ref().map_or_else(|| "too few customers to cluster".to_owned(), |c| c.reason.clone()),
-        candidates: clustering.as_ref().map_or_else(Vec::new, |c| c.candidates.clone()),
-        measures: clustering.as_ref().map_or_else(Vec::new, |c| c.model.measures.clone()),
-        map: clustering.as_ref().and_then(|c| c.plane.as_ref()).map(|p| p.explained),
+    let unusual = outliers::write(config, run, &now.ids, measures.as_ref())?;
+
+    let n = now.ids.len();
+    let model = Model::of(&now, &map, found.as_ref().map(|f| f.clusters.clone()))?;
+    let labels = found.as_ref().map_or_else(|| vec![None; n], |f| f.labels.clone());
+    let assigned = Assigned {
+        ids: now.ids.clone(),
+        scores: now.scores.clone(),
+        segments: now.segments.iter().map(|&s| map.name(s).to_owned()).collect(),
+        cluster_names: model.names_of(&labels),
+        clusters: labels,
     };
-    if let Some((plane, c)) = clustering.as_ref().and_then(|c| c.plane.as_ref().map(|p| (p, c))) {
+    store::write_columns(&run.write(artifact::SEGMENT_ASSIGNMENTS)?, &assigned.columns(now.as_of))?;
+    let plane = found.as_ref().and_then(|f| f.plane.as_ref());
+    if let Some(plane) = plane {
+        let names = assigned
+            .cluster_names
+            .iter()
+            .map(|name| name.clone().unwrap_or_else(|| artifact::NO_CLUSTER.to_owned()))
+            .collect();
         store::write_columns(
             &run.write(artifact::SEGMENT_MAP)?,
             &[
-                ("customer_id", Column::Text(ids.clone())),
+                ("customer_id", Column::Text(now.ids.clone())),
                 ("x", Column::F64(plane.x.clone())),
                 ("y", Column::F64(plane.y.clone())),
-                ("cluster_name", Column::Text(c.labels.iter().map(|&l| c.model.names[l as usize].clone()).collect())),
+                ("cluster_name", Column::Text(names)),
             ],
         )?;
     }
 
-    store::write_columns(
-        &run.write(artifact::SEGMENT_ASSIGNMENTS)?,
-        &[
-            ("customer_id", Column::Text(ids)),
-            ("as_of", Column::Text(vec![as_of; n])),
-            ("recency_score", Column::I64(scores.recency.iter().map(|&s| i64::from(s)).collect())),
-            ("frequency_score", Column::I64(scores.frequency.iter().map(|&s| i64::from(s)).collect())),
-            ("monetary_score", Column::I64(scores.monetary.iter().map(|&s| i64::from(s)).collect())),
-            ("rfm_code", Column::Text((0..n).map(|i| scores.code(i)).collect())),
-            ("segment", Column::Text(segments)),
-            ("cluster", Column::OptI64(labels)),
-            ("cluster_name", Column::OptText(cluster_names)),
-        ],
-    )?;
-    let sizes: BTreeMap<&str, u64> = facts.segments.iter().map(|s| (s.name.as_str(), s.customers)).collect();
-    run.write_json(artifact::SEGMENT_STRATEGIES, &strategy::strategies(|name| sizes.get(name).copied().unwrap_or(0)))?;
-    if let Some(c) = &clustering {
-        run.write_json(MODEL, &c.model)?;
-    }
+    let engagement = engagement(engine, now.as_of)?;
+    let profile = |names: &[Option<String>]| profiles(names, &now, &engagement);
+    let facts = Facts {
+        customers: n as u64,
+        map: config.segments.map.word().to_owned(),
+        segments: profile(&assigned.segments.iter().cloned().map(Some).collect::<Vec<_>>()),
+        moves,
+        method: config.segments.clusters.word().to_owned(),
+        clusters: profile(&assigned.cluster_names),
+        outside: assigned.clusters.iter().filter(|c| c.is_none()).count() as u64,
+        reason: found.as_ref().map_or_else(|| "too few customers to cluster".to_owned(), |f| f.reason.clone()),
+        plane: plane.map(|plane| plane.explained),
+        candidates: found.as_ref().map_or(Candidates::None, |f| f.candidates.clone()),
+        drivers: found.map_or_else(Vec::new, |f| f.drivers),
+        agreement,
+        unusual,
+    };
+    write_clusters(run, &facts.clusters)?;
+    let mut sizes = vec![0_u64; map.len()];
+    now.segments.iter().for_each(|&s| sizes[s] += 1);
+    run.write_json(artifact::SEGMENT_STRATEGIES, &strategy::strategies(&map, &config.segments.rules, |s| sizes[s]))?;
+    run.write_json(MODEL, &model)?;
     let sentence = format!(
         "{} customers in {} segments and {} clusters",
         facts.customers,
@@ -173,107 +218,23 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     Ok(sentence)
 }
 
-struct Clustering {
-    labels: Vec<u32>,
-    plane: Option<pca::Plane>,
-    model: Model,
-    reason: String,
-    candidates: Vec<choose::Candidate>,
-}
-
-/// Clusters the customers; `None`, with a warning, where there are too few distinct ones.
-fn cluster(
-    config: &Config,
-    frame: &tenure_tables::frame::Frame,
-    recency: &[f64],
-    frequency: &[f64],
-    monetary: &[f64],
-    warnings: &mut Vec<String>,
-) -> Result<Option<Clustering>> {
-    let mut measures = Vec::new();
-    let mut medians = Vec::new();
-    let mut columns = Vec::new();
-    for name in MEASURES {
-        let mut column = frame.f64s(name)?;
-        let known: Vec<f64> = column.iter().copied().filter(|v| v.is_finite()).collect();
-        let Some(median) = tenure_math::num::quantile(&known, 0.5) else { continue };
-        if known.iter().all(|v| (v - known[0]).abs() < 1e-12) {
-            continue;
-        }
-        for v in &mut column {
-            if !v.is_finite() {
-                *v = median;
-            }
-        }
-        measures.push(name.to_owned());
-        medians.push(median);
-        columns.push(column);
-    }
-    let least = if config.segments.k > 0 { config.segments.k } else { config.segments.k_min };
-    if columns.is_empty() || recency.len() < 10 * least {
-        warnings
-            .push(format!("no clusters: {} customers are too few for {least} clusters of at least 10", recency.len()));
-        return Ok(None);
-    }
-    let raw = Matrix::from_columns(&columns).map_err(Error::math("the table of the clusters"))?;
-    let scale = scale::fit(&raw).map_err(Error::math("the scaling of the clusters"))?;
-    let data = scale.transform(&raw).map_err(Error::math("the scaling of the clusters"))?;
-    let (k_min, k_max) = match config.segments.k {
-        0 => (config.segments.k_min, config.segments.k_max),
-        k => (k, k),
-    };
-    let params = choose::Params {
-        k_min,
-        k_max,
-        starts: config.segments.starts,
-        silhouette_rows: SILHOUETTE_ROWS,
-        seed: config.run.seed,
-    };
-    let choice = match choose::choose(&data, &params) {
-        Ok(choice) => choice,
-        Err(
-            e @ (tenure_math::Error::TooFew { .. }
-            | tenure_math::Error::Degenerate { .. }
-            | tenure_math::Error::Parameter { .. }),
-        ) => {
-            warnings.push(format!("no clusters: {e}"));
-            return Ok(None);
-        }
-        Err(e) => return Err(Error::math("the clusters")(e)),
-    };
-    let kmeans::Fitted { labels, centroids, .. } = choice.fitted;
-    let places = naming::profiles(recency, frequency, monetary, &labels, choice.k)
-        .map_err(Error::math("the clusters' profiles"))?;
-    let names = naming::names(&places).map_err(Error::math("the clusters' names"))?;
-    let plane = match pca::first_two(&data) {
-        Ok(plane) => Some(plane),
-        Err(tenure_math::Error::TooFew { .. }) => None,
-        Err(e) => return Err(Error::math("the map of the clusters")(e)),
-    };
-    Ok(Some(Clustering {
-        labels,
-        plane,
-        model: Model { measures, medians, scale, centroids, names },
-        reason: if config.segments.k > 0 { format!("K = {k_min} was given") } else { choice.reason },
-        candidates: choice.candidates,
-    }))
+fn engagement(engine: &Engine, as_of: Instant) -> Result<Vec<f64>> {
+    let frame = engine.select(
+        "select engagement_score from features where as_of = $as_of order by customer_id",
+        &[("as_of", Value::Text(as_of.to_string()))],
+    )?;
+    Ok(frame.f64s("engagement_score")?)
 }
 
 /// Profiles by name, by revenue and then by name; rows without a name are left out.
-fn profiles(
-    names: &[Option<String>],
-    recency: &[f64],
-    frequency: &[f64],
-    monetary: &[f64],
-    engagement: &[f64],
-) -> Vec<SegmentFacts> {
+fn profiles(names: &[Option<String>], now: &history::Snapshot, engagement: &[f64]) -> Vec<SegmentFacts> {
     let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, name) in names.iter().enumerate() {
         if let Some(name) = name {
             members.entry(name).or_default().push(i);
         }
     }
-    let revenue: f64 = monetary.iter().sum();
+    let revenue: f64 = now.monetary.iter().sum();
     let mut all: Vec<SegmentFacts> = members
         .into_iter()
         .map(|(name, rows)| {
@@ -283,14 +244,43 @@ fn profiles(
                 name: name.to_owned(),
                 customers: rows.len() as u64,
                 share: size / names.len() as f64,
-                recency_days: sum(recency) / size,
-                frequency: sum(frequency) / size,
-                monetary_total: sum(monetary) / size,
-                revenue_share: if revenue > 0.0 { sum(monetary) / revenue } else { 0.0 },
+                recency_days: sum(&now.recency_days) / size,
+                frequency: sum(&now.frequency) / size,
+                monetary_total: sum(&now.monetary) / size,
+                revenue_share: if revenue > 0.0 { sum(&now.monetary) / revenue } else { 0.0 },
                 engagement_score: sum(engagement) / size,
             }
         })
         .collect();
     all.sort_by(|a, b| b.revenue_share.total_cmp(&a.revenue_share).then(a.name.cmp(&b.name)));
     all
+}
+
+fn write_clusters(run: &RunFolder, clusters: &[SegmentFacts]) -> Result<()> {
+    let row = |c: &SegmentFacts| {
+        vec![
+            c.name.clone(),
+            c.customers.to_string(),
+            format!("{:.6}", c.share),
+            format!("{:.2}", c.recency_days),
+            format!("{:.3}", c.frequency),
+            format!("{:.2}", c.monetary_total),
+            format!("{:.6}", c.revenue_share),
+            format!("{:.2}", c.engagement_score),
+        ]
+    };
+    run.write_csv(
+        artifact::CLUSTER_SUMMARY,
+        &[
+            "cluster_name",
+            "customers",
+            "customer_share",
+            "recency_days",
+            "frequency",
+            "monetary_total",
+            "revenue_share",
+            "engagement_score",
+        ],
+        &clusters.iter().map(row).collect::<Vec<_>>(),
+    )
 }

@@ -1,27 +1,32 @@
 //! What to do with each segment: a full record for each, and how a budget would be shared between them.
 
 use serde::Serialize;
+use tenure_math::segment::map::Map;
+
+use crate::config::SegmentRule;
 
 /// A segment's strategy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Strategy {
-    /// The segment of the R x F map.
-    pub segment_name: &'static str,
+    /// The segment of the map.
+    pub segment_name: String,
     /// 1 = first.
     pub priority: u8,
     /// What is to be reached.
-    pub goal: &'static str,
+    pub goal: String,
     /// Four things to do.
-    pub actions: [&'static str; 4],
+    pub actions: Vec<String>,
     /// The kind of campaign.
-    pub campaign_type: &'static str,
-    /// Share of a retention budget, per cent; the shares of all segments sum to 100. A rule of thumb: priority times
+    pub campaign_type: String,
+    /// Share of a retention budget, per cent; the shares of all segments sum to 100. A rule of thumb: urgency times
     /// customers, not the plan, which the allocation computes.
     pub budget_allocation: f64,
     /// Customers in the segment.
     pub customers: u64,
 }
 
+/// What is known of a segment by its name. `priority` orders the names, `weight` is what a customer of it weighs in the
+/// rule of thumb.
 struct Rule {
     name: &'static str,
     priority: u8,
@@ -31,7 +36,7 @@ struct Rule {
     actions: [&'static str; 4],
 }
 
-const RULES: [Rule; 10] = [
+const RULES: [Rule; 11] = [
     Rule {
         name: "Can't Lose",
         priority: 1,
@@ -111,7 +116,7 @@ const RULES: [Rule; 10] = [
         ],
     },
     Rule {
-        name: "Potential Loyalists",
+        name: "Potential Loyalist",
         priority: 7,
         weight: 2.5,
         goal: "Reach the third and fourth order",
@@ -162,53 +167,124 @@ const RULES: [Rule; 10] = [
             "Try one strong subject line a year, and measure it",
         ],
     },
+    Rule {
+        name: "Lost",
+        priority: 11,
+        weight: 0.2,
+        goal: "Learn why they left, and spend nothing on a guess",
+        campaign_type: "none, or one survey",
+        actions: [
+            "Ask once, in one question, what made them leave",
+            "Leave them out of every paid audience",
+            "Keep only what the law and their consent allow, and delete the rest",
+            "Compare where they came from with where loyal customers come from",
+        ],
+    },
 ];
 
-/// The records of the segments, by priority; `customers` gives each segment's size. Shares are rounded to a tenth of a
-/// per cent and sum to 100 over the segments that have customers.
+/// The records of the segments of `map`, by priority; `customers` gives each segment's size and `own` what the user
+/// says of them. A segment of a name of the user's own takes what is not said from the built-in segment with which it
+/// shares most codes. Shares are rounded to a tenth of a per cent and sum to 100 over the segments that have customers.
 #[must_use]
-pub fn strategies(customers: impl Fn(&str) -> u64) -> Vec<Strategy> {
-    let weights: Vec<f64> = RULES.iter().map(|r| r.weight * customers(r.name) as f64).collect();
-    let total: f64 = weights.iter().sum();
-    let mut tenths: Vec<i64> =
-        weights.iter().map(|w| if total > 0.0 { (w / total * 1000.0).floor() as i64 } else { 0 }).collect();
-    // The largest remainders get what rounding down left over.
-    let mut order: Vec<usize> = (0..RULES.len()).filter(|&i| weights[i] > 0.0).collect();
-    order.sort_by(|&a, &b| {
-        let rest = |i: usize| weights[i] / total * 1000.0 - tenths[i] as f64;
-        rest(b).total_cmp(&rest(a)).then(a.cmp(&b))
-    });
-    let missing = if total > 0.0 { 1000 - tenths.iter().sum::<i64>() } else { 0 };
-    for &i in order.iter().cycle().take(usize::try_from(missing).unwrap_or(0)) {
-        tenths[i] += 1;
-    }
-    RULES
+pub fn strategies(map: &Map, own: &[SegmentRule], customers: impl Fn(usize) -> u64) -> Vec<Strategy> {
+    let rules: Vec<&Rule> = (0..map.len()).map(|segment| rule_of(map, segment)).collect();
+    let mut order: Vec<usize> = (0..map.len()).collect();
+    order.sort_by_key(|&segment| (rules[segment].priority, segment));
+    let weights: Vec<f64> = order.iter().map(|&segment| rules[segment].weight * customers(segment) as f64).collect();
+    order
         .iter()
-        .zip(tenths)
-        .map(|(rule, tenth)| Strategy {
-            segment_name: rule.name,
-            priority: rule.priority,
-            goal: rule.goal,
-            actions: rule.actions,
-            campaign_type: rule.campaign_type,
-            budget_allocation: tenth as f64 / 10.0,
-            customers: customers(rule.name),
+        .zip(per_mille(&weights))
+        .enumerate()
+        .map(|(place, (&segment, tenth))| {
+            let (rule, name) = (rules[segment], map.name(segment));
+            let said = own.iter().find(|said| said.name == name);
+            let or = |text: Option<&String>, otherwise: &str| text.map_or_else(|| otherwise.to_owned(), Clone::clone);
+            Strategy {
+                segment_name: name.to_owned(),
+                priority: place as u8 + 1,
+                goal: or(said.and_then(|s| s.goal.as_ref()), rule.goal),
+                actions: match said {
+                    Some(said) if !said.actions.is_empty() => said.actions.clone(),
+                    _ => rule.actions.map(str::to_owned).to_vec(),
+                },
+                campaign_type: or(said.and_then(|s| s.campaign_type.as_ref()), rule.campaign_type),
+                budget_allocation: tenth as f64 / 10.0,
+                customers: customers(segment),
+            }
         })
         .collect()
+}
+
+/// The rule of a segment's name, or of the built-in segment nearest to it.
+fn rule_of(map: &Map, segment: usize) -> &'static Rule {
+    let named = |name: &str| RULES.iter().position(|rule| rule.name == name);
+    let eleven = Map::eleven();
+    let at = named(map.name(segment)).or_else(|| named(eleven.name(map.nearest_in(segment, &eleven))));
+    &RULES[at.unwrap_or(0)]
+}
+
+/// Weights as thousandths that sum to 1,000; all 0 where nothing weighs.
+fn per_mille(weights: &[f64]) -> Vec<u64> {
+    let total: f64 = weights.iter().sum();
+    if total <= 0.0 {
+        return vec![0; weights.len()];
+    }
+    let exact: Vec<f64> = weights.iter().map(|w| w / total * 1000.0).collect();
+    let mut shares: Vec<u64> = exact.iter().map(|e| e.floor() as u64).collect();
+    // The largest remainders get what rounding down left over.
+    let mut order: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > 0.0).collect();
+    order.sort_by(|&a, &b| exact[b].fract().total_cmp(&exact[a].fract()).then(a.cmp(&b)));
+    let missing = 1000_u64.saturating_sub(shares.iter().sum());
+    for &i in order.iter().cycle().take(missing as usize) {
+        shares[i] += 1;
+    }
+    shares
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenure_math::segment::map;
 
     #[test]
-    fn shares_sum_to_one_hundred_and_every_record_is_full() {
-        for sizes in [[1_u64; 10], [0, 3, 0, 7, 1, 1, 900, 0, 2, 11]] {
-            let all = strategies(|name| sizes[RULES.iter().position(|r| r.name == name).unwrap_or(0)]);
-            let sum: f64 = all.iter().map(|s| s.budget_allocation).sum();
-            assert!((sum - 100.0).abs() < 1e-9, "{sum}");
-            assert!(all.iter().all(|s| s.actions.iter().all(|a| !a.is_empty()) && !s.goal.is_empty()));
-            assert!(all.iter().all(|s| s.customers > 0 || s.budget_allocation.abs() < 1e-12));
+    fn shares_sum_to_one_hundred_and_every_record_is_full_and_its_own() {
+        for map in [Map::ten(), Map::eleven()] {
+            for sizes in [[1_u64; 11], [0, 3, 0, 7, 1, 1, 900, 0, 2, 11, 4]] {
+                let all = strategies(&map, &[], |segment| sizes[segment]);
+                assert_eq!(all.len(), map.len());
+                let sum: f64 = all.iter().map(|s| s.budget_allocation).sum();
+                assert!((sum - 100.0).abs() < 1e-9, "{sum}");
+                assert!(all.iter().all(|s| s.customers > 0 || s.budget_allocation.abs() < 1e-12));
+                for (i, a) in all.iter().enumerate() {
+                    assert_eq!((usize::from(a.priority), a.actions.len()), (i + 1, 4));
+                    for b in &all[..i] {
+                        assert!(a.goal != b.goal && a.segment_name != b.segment_name && a.actions != b.actions);
+                    }
+                }
+            }
+            assert!(strategies(&map, &[], |_| 0).iter().all(|s| s.budget_allocation.abs() < 1e-12));
         }
+    }
+
+    #[test]
+    fn a_segment_of_ones_own_takes_what_is_not_said_from_the_nearest() {
+        let rule = |name: &str, codes: &[&str]| map::Rule {
+            name: name.to_owned(),
+            codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+        };
+        let map = Map::new(vec![rule("VIP", &["55[4-5]"]), rule("Others", &["[1-4]**", "5[1-4]*", "55[1-3]"])])
+            .expect("a valid map");
+        let own = [SegmentRule {
+            name: "VIP".to_owned(),
+            codes: vec!["55[4-5]".to_owned()],
+            goal: Some("Keep them close".to_owned()),
+            actions: Vec::new(),
+            campaign_type: None,
+        }];
+        let all = strategies(&map, &own, |_| 5);
+        let vip = all.iter().find(|s| s.segment_name == "VIP").expect("a record");
+        let champions = RULES.iter().find(|r| r.name == "Champions").expect("a rule");
+        assert_eq!((vip.goal.as_str(), vip.campaign_type.as_str()), ("Keep them close", champions.campaign_type));
+        assert_eq!(vip.actions, champions.actions);
     }
 }

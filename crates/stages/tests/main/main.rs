@@ -14,6 +14,7 @@ mod planted;
 mod real;
 mod regret;
 mod resume;
+mod segments;
 mod short;
 mod support;
 mod truth;

@@ -50,13 +50,25 @@ fn full() -> Summary {
             segment("Champions", 863, 0.612),
             segment("Loyal", 1_202, 0.204),
             segment("At Risk", 740, 0.071),
-            segment("Potential Loyalists", 611, 0.052),
+            segment("Potential Loyalist", 611, 0.052),
             segment("Cannot Lose", 74, 0.021),
             segment("Hibernating", 1_321, 0.019),
             segment("Need Attention", 266, 0.011),
             segment("About To Sleep", 398, 0.006),
             segment("New", 54, 0.002),
             segment("Promising", 113, 0.002),
+        ],
+        segment_checks: vec![
+            SegmentCheck {
+                name: "At Risk churns more than Champions".into(),
+                verdict: Verdict::Passed,
+                sentence: "69.4 % against 19.4 % (95 %: +45.6 to +54.7 points)".into(),
+            },
+            SegmentCheck {
+                name: "Champions are worth most".into(),
+                verdict: Verdict::Passed,
+                sentence: "3531 each against 976 of Loyal (95 %: +1801 to +3476)".into(),
+            },
         ],
         churn: Finding::Measured(ChurnQuality {
             model: "logistic".into(),
@@ -131,17 +143,19 @@ fn the_end_screen_of_a_full_run() {
     Decision as of 2011-12-10 for 5,942 customers, on data from 2009-12-01 to 2011-12-10, money in GBP
     1,067,371 rows read = 797,885 kept + 269,486 quarantined (no customer 235,151, duplicate 34,335)
 
-    Segments               customers  of all  of revenue  p(churn)  mean value
-      Champions                  863  17.3 %      61.2 %    38.8 %       3,060
-      Loyal                    1,202  24.0 %      20.4 %    79.6 %       1,020
-      At Risk                    740  14.8 %       7.1 %    92.9 %         355
-      Potential Loyalists        611  12.2 %       5.2 %    94.8 %         260
-      Cannot Lose                 74   1.5 %       2.1 %    97.9 %         105
-      Hibernating              1,321  26.4 %       1.9 %    98.1 %          95
-      Need Attention             266   5.3 %       1.1 %    98.9 %          55
-      About To Sleep             398   8.0 %       0.6 %    99.4 %          30
-      New                         54   1.1 %       0.2 %    99.8 %          10
-      Promising                  113   2.3 %       0.2 %    99.8 %          10
+    Segments              customers  of all  of revenue  p(churn)  mean value
+      Champions                 863  17.3 %      61.2 %    38.8 %       3,060
+      Loyal                   1,202  24.0 %      20.4 %    79.6 %       1,020
+      At Risk                   740  14.8 %       7.1 %    92.9 %         355
+      Potential Loyalist        611  12.2 %       5.2 %    94.8 %         260
+      Cannot Lose                74   1.5 %       2.1 %    97.9 %         105
+      Hibernating             1,321  26.4 %       1.9 %    98.1 %          95
+      Need Attention            266   5.3 %       1.1 %    98.9 %          55
+      About To Sleep            398   8.0 %       0.6 %    99.4 %          30
+      New                        54   1.1 %       0.2 %    99.8 %          10
+      Promising                 113   2.3 %       0.2 %    99.8 %          10
+      At Risk churns more than Champions: passed; 69.4 % against 19.4 % (95 %: +45.6 to +54.7 points).
+      Champions are worth most: passed; 3531 each against 976 of Loyal (95 %: +1801 to +3476).
 
     Churn in 90 days, tested on 2011-09-11 to 2011-12-10: 5,200 customers, 61.2 % churned
                                      AUC (95 %)    ECE  Brier
@@ -163,7 +177,6 @@ fn the_end_screen_of_a_full_run() {
       Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
 
     Note: the last month of the data is not complete
-
     Files in tenure-out: outputs/campaign_execution_plan.csv, outputs/customer_scores.parquet, figures/,
     manifest.json
     Next: open outputs/campaign_execution_plan.csv; try `tenure allocate --out tenure-out --budget 5000`
@@ -185,6 +198,9 @@ fn the_end_screen_says_what_is_missing() {
         segment.value_mean = None;
     }
     summary.segments.truncate(2);
+    summary.segment_checks.truncate(1);
+    summary.segment_checks[0].verdict = Verdict::Open;
+    summary.segment_checks[0].sentence = missing.into();
     let screen = end_screen(&summary, Style::PLAIN);
     fits(&screen);
     insta::assert_snapshot!(screen, @r#"
@@ -194,6 +210,7 @@ fn the_end_screen_says_what_is_missing() {
     Segments     customers  of all  of revenue  p(churn)  mean value
       Champions        863  17.3 %      61.2 %         –           –
       Loyal          1,202  24.0 %      20.4 %         –           –
+      At Risk churns more than Champions: open; no label window of 90 days is closed within the data.
 
     Churn: none, because no label window of 90 days is closed within the data.
 
@@ -235,17 +252,17 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
     Decision as of 2011-12-10 for 5,942 customers, on data from 2009-12-01 to 2011-12-10, money in GBP
     1,067,371 rows read = 797,885 kept + 269,486 quarantined (no customer 235,151, duplicate 34,335)
 
-    Segments               customers  of all  of revenue  p(churn)  mean value
-      Champions                  863  17.3 %      61.2 %    38.8 %       3,060
-      Loyal                    1,202  24.0 %      20.4 %    79.6 %       1,020
-      At Risk                    740  14.8 %       7.1 %    92.9 %         355
-      Potential Loyalists        611  12.2 %       5.2 %    94.8 %         260
-      Cannot Lose                 74   1.5 %       2.1 %    97.9 %         105
-      Hibernating              1,321  26.4 %       1.9 %    98.1 %          95
-      Need Attention             266   5.3 %       1.1 %    98.9 %          55
-      About To Sleep             398   8.0 %       0.6 %    99.4 %          30
-      New                         54   1.1 %       0.2 %    99.8 %          10
-      Promising                  113   2.3 %       0.2 %    99.8 %          10
+    Segments              customers  of all  of revenue  p(churn)  mean value
+      Champions                 863  17.3 %      61.2 %    38.8 %       3,060
+      Loyal                   1,202  24.0 %      20.4 %    79.6 %       1,020
+      At Risk                   740  14.8 %       7.1 %    92.9 %         355
+      Potential Loyalist        611  12.2 %       5.2 %    94.8 %         260
+      Cannot Lose                74   1.5 %       2.1 %    97.9 %         105
+      Hibernating             1,321  26.4 %       1.9 %    98.1 %          95
+      Need Attention            266   5.3 %       1.1 %    98.9 %          55
+      About To Sleep            398   8.0 %       0.6 %    99.4 %          30
+      New                        54   1.1 %       0.2 %    99.8 %          10
+      Promising                 113   2.3 %       0.2 %    99.8 %          10
     Churn in 90 days, tested on 2011-09-11 to 2011-12-10: 5,200 customers, 61.2 % churned
                                      AUC (95 %)    ECE  Brier
       logistic (in use)  0.789 (0.776 to 0.802)  0.021  0.178

@@ -14,6 +14,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tenure_tables::query;
 
+pub use crate::summary::Verdict;
 pub use remake::{Remake, remake};
 
 use crate::artifact::{self, Run, RunFolder};
@@ -63,18 +64,6 @@ pub struct Check {
     pub sentence: String,
     /// What was found wrong, at most twenty.
     pub findings: Vec<String>,
-}
-
-/// The outcome of a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// It holds.
-    Passed,
-    /// It does not.
-    Failed,
-    /// Nobody can tell from these data.
-    Open,
 }
 
 impl Check {

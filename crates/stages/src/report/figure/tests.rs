@@ -34,7 +34,7 @@ fn distribution() -> SegmentDistributionData {
         segments: owned(&[
             "Champions",
             "Loyal Customers",
-            "Potential Loyalists",
+            "Potential Loyalist",
             "New Customers",
             "Promising",
             "Need Attention",

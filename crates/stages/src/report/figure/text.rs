@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn long_words_are_cut_and_short_ones_left_alone() {
         assert_eq!(fit("Lost", 11.0, false, 100.0), "Lost");
-        let cut = fit("Potential Loyalists of the north", 11.0, false, 80.0);
+        let cut = fit("Potential Loyalist of the north", 11.0, false, 80.0);
         assert!(cut.ends_with('…') && width(&cut, 11.0, false) <= 80.0);
     }
 
