@@ -7,6 +7,7 @@
 pub mod choose;
 pub mod kmeans;
 pub mod map10;
+pub mod mixture;
 pub mod naming;
 mod panel;
 pub mod pca;
