@@ -6,7 +6,8 @@
 //! covariances under them; the likelihood never falls but by the regularisation. Sums of densities are taken as
 //! log-sum-exp, so a row forty standard deviations away is as good as any other.
 //!
-//! The first start begins at k-means, the others at one step of it from fresh seeds; the likeliest end is kept. The number
+//! The first start begins at k-means, the others at rows drawn by k-means++ with the covariance of all rows, which often
+//! end higher. Each climbs until it gains little, and the likeliest climbs on (Biernacki, Celeux and Govaert 2003). The number
 //! of components is chosen by the least Bayes information criterion (Schwarz 1978), `BIC = p ln n - 2 sum_i ln p(x_i)` with
 //! `p = k - 1 + k d + k d (d + 1) / 2` parameters. Chunks of a fixed number of rows are summed in their order: the bytes
 //! depend on the seed and not on the threads. Components are numbered by size, the largest first.
@@ -14,12 +15,18 @@
 //! Limits: columns should be on one footing (see `scale`), for the regularisation is in their squared units; heavy tails
 //! and values on a grid are covered by more components than they have groups; a local maximum.
 
+mod gaussian;
+#[cfg(test)]
+pub(super) mod tests;
+
+use gaussian::{Law, Work, laws, maximise, over_chunks};
 use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::kmeans;
 use super::panel::CHUNK;
+use super::seeding::seeds;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
 use crate::rng;
@@ -33,7 +40,7 @@ const LARGEST: f64 = 1e150;
 pub struct Params {
     /// The number of components, at least 1.
     pub k: usize,
-    /// Independent starts, at least 1.
+    /// Independent starts, at least 1; the first alone is k-means.
     pub starts: usize,
     /// The most iterations of one start, at least 1.
     pub max_iterations: usize,
@@ -48,11 +55,11 @@ pub struct Params {
 }
 
 impl Params {
-    /// Three starts of at most 300 iterations on at most 20,000 rows. The regularisation is a hundredth of a standard
+    /// Eight starts of at most 300 iterations on at most 20,000 rows. The regularisation is a hundredth of a standard
     /// deviation, squared, for standardised columns: finer differences mean nothing.
     #[must_use]
     pub fn new(k: usize, seed: u64) -> Self {
-        Self { k, starts: 3, max_iterations: 300, tolerance: 1e-4, regularisation: 1e-4, rows: 20_000, seed }
+        Self { k, starts: 8, max_iterations: 300, tolerance: 1e-4, regularisation: 1e-4, rows: 20_000, seed }
     }
 
     fn check(&self) -> Result<()> {
@@ -157,20 +164,19 @@ pub fn fit(data: &Matrix, params: &Params) -> Result<Fitted> {
     } else {
         data
     };
-    let mut best: Option<Fitted> = None;
-    for start in 0..params.starts {
-        match one_start(rows, params, start) {
-            Ok(other) if best.as_ref().is_none_or(|b| other.log_likelihood > b.log_likelihood) => best = Some(other),
+    let mut best: Option<State> = None;
+    for start in 0..params.starts as u64 {
+        let begun = if start == 0 { from_k_means(rows, params) } else { from_rows(rows, params, start) };
+        match begun.and_then(|state| climb(state, rows, params, 10.0 * params.tolerance)) {
+            Ok(end) if best.as_ref().is_none_or(|b| end.log_likelihood > b.log_likelihood) => best = Some(end),
             // A start that loses a component is no answer; another may be.
             Ok(_) | Err(Error::Degenerate { .. }) => {}
             Err(other) => return Err(other),
         }
     }
-    let lost = Error::Degenerate {
-        what: WHAT,
-        reason: "every start lost a component or its covariance: ask for fewer components or more regularisation",
-    };
-    let mut fitted = best.ok_or(lost)?;
+    let reason = "every start lost a component or its covariance: ask for fewer components or more regularisation";
+    let best = best.ok_or(Error::Degenerate { what: WHAT, reason })?;
+    let mut fitted = climb(best, rows, params, params.tolerance)?.into_fitted(rows)?;
     fitted.labels = fitted.assign(data)?;
     fitted.labels.iter().for_each(|&c| fitted.sizes[c as usize] += 1);
     largest_first(&mut fitted);
@@ -275,134 +281,46 @@ impl Fitted {
     }
 }
 
-/// One component, ready to be evaluated.
-struct Law {
-    mean: Vec<f64>,
-    /// The inverse of the covariance's lower Cholesky factor, lower triangle row by row.
-    whitening: Vec<f64>,
-    /// `ln w - d/2 ln 2 pi - ln det(S) / 2`.
-    log_scale: f64,
-}
-
-/// Space for one row's evaluation.
-struct Work {
-    /// `ln (w_c N(x; m_c, S_c))`, later the responsibilities.
-    logs: Vec<f64>,
-    /// `x - m_c`, component by component.
-    offsets: Vec<f64>,
-}
-
-impl Work {
-    fn new(k: usize, d: usize) -> Self {
-        Self { logs: vec![0.0; k], offsets: vec![0.0; k * d] }
-    }
-
-    /// Bishop (9.7) in logarithms, component by component; the squared length of the whitened offset is Mahalanobis'.
-    fn log_densities(&mut self, laws: &[Law], row: &[f64]) {
-        for ((law, log), offsets) in laws.iter().zip(&mut self.logs).zip(self.offsets.chunks_exact_mut(row.len())) {
-            for ((offset, x), m) in offsets.iter_mut().zip(row).zip(&law.mean) {
-                *offset = x - m;
-            }
-            let (mut squared, mut at) = (0.0, 0);
-            for i in 0..row.len() {
-                let whitened: f64 = law.whitening[at..=at + i].iter().zip(&*offsets).map(|(l, o)| l * o).sum();
-                squared += whitened * whitened;
-                at += i + 1;
-            }
-            *log = law.log_scale - 0.5 * squared;
-        }
-    }
-
-    /// Turns log-densities into responsibilities, Bishop (9.13), and returns `ln p(x)`.
-    fn shares(&mut self) -> f64 {
-        let top = self.logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mut sum = 0.0;
-        for log in &mut self.logs {
-            *log = (*log - top).exp();
-            sum += *log;
-        }
-        self.logs.iter_mut().for_each(|share| *share /= sum);
-        top + sum.ln()
-    }
-}
-
-/// What rows add to the components: `sum r`, `sum r o` and the lower triangle of `sum r o o'`, with `o` the offset from
-/// the component's mean so far (so that no digits are lost far from the origin), and the sum of `ln p`.
-#[derive(Clone)]
-struct Sums {
-    counts: Vec<f64>,
-    first: Vec<f64>,
-    second: Vec<f64>,
+/// Where a start has come to.
+struct State {
+    weights: Vec<f64>,
+    means: Vec<f64>,
+    covariances: Vec<f64>,
     log_likelihood: f64,
+    iterations: usize,
+    converged: bool,
 }
 
-impl Sums {
-    fn new(k: usize, d: usize) -> Self {
-        let zeros = |n: usize| vec![0.0; n];
-        Self { counts: zeros(k), first: zeros(k * d), second: zeros(k * d * (d + 1) / 2), log_likelihood: 0.0 }
+impl State {
+    fn new(weights: Vec<f64>, means: Vec<f64>, covariances: Vec<f64>) -> Self {
+        Self { weights, means, covariances, log_likelihood: f64::NEG_INFINITY, iterations: 0, converged: false }
     }
 
-    fn add(&mut self, c: usize, share: f64, offsets: &[f64]) {
-        let d = offsets.len();
-        let half = d * (d + 1) / 2;
-        self.counts[c] += share;
-        self.first[c * d..(c + 1) * d].iter_mut().zip(offsets).for_each(|(s, o)| *s += share * o);
-        let (second, mut at) = (&mut self.second[c * half..(c + 1) * half], 0);
-        for i in 0..d {
-            let scaled = share * offsets[i];
-            second[at..=at + i].iter_mut().zip(offsets).for_each(|(s, o)| *s += scaled * o);
-            at += i + 1;
-        }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let pairs =
-            [(&mut self.counts, &other.counts), (&mut self.first, &other.first), (&mut self.second, &other.second)];
-        for (mine, theirs) in pairs {
-            mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
-        }
-        self.log_likelihood += other.log_likelihood;
-    }
-}
-
-/// Sums over chunks of rows, merged in the chunks' order.
-fn over_chunks(data: &Matrix, k: usize, each: impl Fn(usize, &[f64], &mut Sums) + Sync) -> Sums {
-    let d = data.n_cols();
-    let parts: Vec<Sums> = data
-        .values()
-        .par_chunks(CHUNK * d)
-        .enumerate()
-        .map(|(chunk, rows)| {
-            let mut sums = Sums::new(k, d);
-            each(chunk * CHUNK, rows, &mut sums);
-            sums
+    fn into_fitted(self, data: &Matrix) -> Result<Fitted> {
+        let (n, d, k) = (data.n_rows(), data.n_cols(), self.weights.len());
+        let free = (k - 1 + k * d + k * d * (d + 1) / 2) as f64;
+        Ok(Fitted {
+            weights: self.weights,
+            means: Matrix::new(k, d, self.means)?,
+            covariances: Matrix::new(k, d * d, self.covariances)?,
+            log_likelihood: self.log_likelihood,
+            bic: free * (n as f64).ln() - 2.0 * self.log_likelihood * n as f64,
+            rows_fitted: n,
+            sizes: vec![0; k],
+            iterations: self.iterations,
+            converged: self.converged,
+            labels: Vec::new(),
         })
-        .collect();
-    let mut total = Sums::new(k, d);
-    parts.iter().for_each(|part| total.merge(part));
-    total
+    }
 }
 
-fn one_start(data: &Matrix, params: &Params, start: usize) -> Result<Fitted> {
+/// Expectation and maximisation until an iteration gains less than `tolerance` or the iterations are spent.
+fn climb(mut state: State, data: &Matrix, params: &Params, tolerance: f64) -> Result<State> {
     let (n, d, k) = (data.n_rows(), data.n_cols(), params.k);
-    let seed = rng::seed_of(params.seed, "segment/mixture", start as u64);
-    let max_iterations = if start == 0 { 300 } else { 1 };
-    let first = kmeans::fit(data, &kmeans::Params { starts: 1, max_iterations, ..kmeans::Params::new(k, seed) })?;
-    let mut means = first.centroids.values().to_vec();
-    let sums = over_chunks(data, k, |from, rows, sums| {
-        let mut offsets = vec![0.0; d];
-        for (row, &label) in rows.chunks_exact(d).zip(&first.labels[from..]) {
-            let c = label as usize;
-            for ((offset, x), m) in offsets.iter_mut().zip(row).zip(&means[c * d..]) {
-                *offset = x - m;
-            }
-            sums.add(c, 1.0, &offsets);
-        }
-    });
-    let (mut weights, mut covariances) = maximise(&sums, &mut means, n, params.regularisation)?;
-    let (mut last, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
+    // One that comes back to climb on must not take its own likelihood for a standstill.
+    state.log_likelihood = f64::NEG_INFINITY;
     loop {
-        let laws = laws(&weights, &means, &covariances, d)?;
+        let laws = laws(&state.weights, &state.means, &state.covariances, d)?;
         let sums = over_chunks(data, k, |_, rows, sums| {
             let mut work = Work::new(k, d);
             for row in rows.chunks_exact(d) {
@@ -416,82 +334,46 @@ fn one_start(data: &Matrix, params: &Params, start: usize) -> Result<Fitted> {
                 }
             }
         });
-        let log_likelihood = sums.log_likelihood / n as f64;
-        converged = converged || (log_likelihood - last).abs() < params.tolerance;
-        last = log_likelihood;
-        if converged || iterations == params.max_iterations {
-            break;
+        let before = std::mem::replace(&mut state.log_likelihood, sums.log_likelihood / n as f64);
+        state.converged = (state.log_likelihood - before).abs() < tolerance;
+        if state.converged || state.iterations == params.max_iterations {
+            return Ok(state);
         }
-        iterations += 1;
-        (weights, covariances) = maximise(&sums, &mut means, n, params.regularisation)?;
+        state.iterations += 1;
+        (state.weights, state.covariances) = maximise(&sums, &mut state.means, n, params.regularisation)?;
     }
-    let free = (k - 1 + k * d + k * d * (d + 1) / 2) as f64;
-    Ok(Fitted {
-        weights,
-        means: Matrix::new(k, d, means)?,
-        covariances: Matrix::new(k, d * d, covariances)?,
-        log_likelihood: last,
-        bic: free * (n as f64).ln() - 2.0 * last * n as f64,
-        rows_fitted: n,
-        sizes: vec![0; k],
-        iterations,
-        converged,
-        labels: Vec::new(),
-    })
 }
 
-/// Bishop (9.24) to (9.26): moves the means, and returns weights and covariances. Fails when a component holds less than
-/// half a row.
-fn maximise(sums: &Sums, means: &mut [f64], n: usize, regularisation: f64) -> Result<(Vec<f64>, Vec<f64>)> {
-    let k = sums.counts.len();
-    let d = means.len() / k;
-    let mut covariances = vec![0.0; k * d * d];
-    for c in 0..k {
-        let count = sums.counts[c];
-        if count < 0.5 {
-            return Err(Error::Degenerate { what: WHAT, reason: "a component lost its rows" });
+/// Weights, means and covariances of the groups of k-means.
+fn from_k_means(data: &Matrix, params: &Params) -> Result<State> {
+    let d = data.n_cols();
+    let seed = rng::seed_of(params.seed, "segment/mixture", 0);
+    let groups = kmeans::fit(data, &kmeans::Params { starts: 1, ..kmeans::Params::new(params.k, seed) })?;
+    let sums = over_chunks(data, params.k, |from, rows, sums| {
+        for (row, &c) in rows.chunks_exact(d).zip(&groups.labels[from..]) {
+            sums.add(c as usize, 1.0, &minus(row, groups.centroids.row(c as usize)));
         }
-        let shift: Vec<f64> = sums.first[c * d..(c + 1) * d].iter().map(|s| s / count).collect();
-        means[c * d..(c + 1) * d].iter_mut().zip(&shift).for_each(|(m, s)| *m += s);
-        let mut second = sums.second[c * d * (d + 1) / 2..].iter();
-        for (i, j) in (0..d).flat_map(|i| (0..=i).map(move |j| (i, j))) {
-            let moment = second.next().map_or(0.0, |s| s / count) - shift[i] * shift[j];
-            let value = if i == j { moment.max(0.0) + regularisation } else { moment };
-            covariances[c * d * d + i * d + j] = value;
-            covariances[c * d * d + j * d + i] = value;
-        }
-    }
-    Ok((sums.counts.iter().map(|count| count / n as f64).collect(), covariances))
+    });
+    let mut means = groups.centroids.values().to_vec();
+    let (weights, covariances) = maximise(&sums, &mut means, data.n_rows(), params.regularisation)?;
+    Ok(State::new(weights, means, covariances))
 }
 
-/// Factorises the covariances (Cholesky) and inverts the factors.
-fn laws(weights: &[f64], means: &[f64], covariances: &[f64], d: usize) -> Result<Vec<Law>> {
-    let parts = weights.iter().zip(means.chunks_exact(d)).zip(covariances.chunks_exact(d * d));
-    parts
-        .map(|((weight, mean), covariance)| {
-            let mut factor = vec![0.0; d * d];
-            let mut log_scale = weight.ln() - 0.5 * d as f64 * (2.0 * std::f64::consts::PI).ln();
-            for (i, j) in (0..d).flat_map(|i| (0..=i).map(move |j| (i, j))) {
-                let dot: f64 = (0..j).map(|l| factor[i * d + l] * factor[j * d + l]).sum();
-                let rest = covariance[i * d + j] - dot;
-                if i > j {
-                    factor[i * d + j] = rest / factor[j * d + j];
-                } else if rest > 0.0 {
-                    factor[i * d + i] = rest.sqrt();
-                    log_scale -= factor[i * d + i].ln();
-                } else {
-                    return Err(Error::Degenerate { what: WHAT, reason: "a covariance is singular: regularise more" });
-                }
-            }
-            let mut inverse = vec![0.0; d * d];
-            for (i, j) in (0..d).flat_map(|i| (0..=i).map(move |j| (i, j))) {
-                let dot: f64 = (j..i).map(|l| factor[i * d + l] * inverse[l * d + j]).sum();
-                inverse[i * d + j] = (if i == j { 1.0 } else { 0.0 } - dot) / factor[i * d + i];
-            }
-            let whitening = (0..d).flat_map(|i| inverse[i * d..=i * d + i].to_vec()).collect();
-            Ok(Law { mean: mean.to_vec(), whitening, log_scale })
-        })
-        .collect()
+/// Different rows as means, drawn by k-means++, each with the covariance of all rows and the same weight.
+fn from_rows(data: &Matrix, params: &Params, start: u64) -> Result<State> {
+    let (n, d, k) = (data.n_rows(), data.n_cols(), params.k);
+    let means = seeds(data, k, params.seed, start)?;
+    let mut centre = data.row(0).to_vec();
+    let from = centre.clone();
+    let sums = over_chunks(data, 1, |_, rows, sums| {
+        rows.chunks_exact(d).for_each(|row| sums.add(0, 1.0, &minus(row, &from)));
+    });
+    let (_, covariance) = maximise(&sums, &mut centre, n, params.regularisation)?;
+    Ok(State::new(vec![1.0 / k as f64; k], means, covariance.repeat(k)))
+}
+
+fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(x, y)| x - y).collect()
 }
 
 /// Renumbers the components by size, the largest first; between equals by mean.
@@ -532,239 +414,4 @@ pub(super) fn sample(n: usize, m: usize, seed: u64, task: &str) -> Vec<usize> {
         }
     }
     rows
-}
-
-#[cfg(test)]
-pub(super) mod tests {
-    #![allow(clippy::unwrap_used, clippy::float_cmp)]
-    use super::*;
-    use rand_distr::{Distribution, StandardNormal};
-
-    /// The adjusted Rand index of two partitions (Hubert and Arabie 1985, their (5)).
-    pub(in crate::segment) fn adjusted_rand(a: &[u32], b: &[u32]) -> f64 {
-        let pairs = |n: f64| n * (n - 1.0) / 2.0;
-        let mut counts = std::collections::BTreeMap::new();
-        let (mut left, mut right) = (counts.clone(), counts.clone());
-        for (&x, &y) in a.iter().zip(b) {
-            *counts.entry((x, y)).or_insert(0.0) += 1.0;
-            *left.entry((x, 0)).or_insert(0.0) += 1.0;
-            *right.entry((0, y)).or_insert(0.0) += 1.0;
-        }
-        let [both, left, right] = [counts, left, right].map(|m| m.into_values().map(pairs).sum::<f64>());
-        let expected = left * right / pairs(a.len() as f64);
-        (both - expected) / ((left + right) / 2.0 - expected)
-    }
-
-    /// Rows `m + A z` of clouds with the given shares of ten, means and factors, in a mixed order, and their clouds.
-    fn clouds(n: usize, laws: &[(usize, [f64; 2], [f64; 4])], seed: u64) -> (Matrix, Vec<u32>) {
-        let of_ten: Vec<usize> = laws.iter().enumerate().flat_map(|(c, law)| vec![c; law.0]).collect();
-        let mut s = rng::stream(seed, "segment/mixture/test", 0);
-        let (mut values, mut truth) = (Vec::new(), Vec::new());
-        for i in 0..n {
-            let c = of_ten[i * 7 % 10];
-            let (_, m, a) = laws[c];
-            let z: [f64; 2] = [StandardNormal.sample(&mut s), StandardNormal.sample(&mut s)];
-            values.extend([m[0] + a[0] * z[0] + a[1] * z[1], m[1] + a[2] * z[0] + a[3] * z[1]]);
-            truth.push(c as u32);
-        }
-        (Matrix::new(n, 2, values).unwrap(), truth)
-    }
-
-    /// Three long parallel stripes and a small dense ball: k-means cuts the stripes across.
-    fn stripes(n: usize) -> (Matrix, Vec<u32>) {
-        let long = [3.0, 0.0, 0.0, 0.2];
-        let laws = [
-            (4, [0.0, 0.0], long),
-            (3, [0.0, 2.0], long),
-            (2, [0.0, 4.0], long),
-            (1, [0.0, 6.5], [0.1, 0.0, 0.0, 0.1]),
-        ];
-        clouds(n, &laws, 5)
-    }
-
-    /// Two round clouds far apart and a third with a tilt.
-    fn apart(n: usize) -> (Matrix, Vec<u32>) {
-        let round = [1.0, 0.0, 0.0, 1.0];
-        clouds(n, &[(5, [0.0, 0.0], round), (3, [20.0, 0.0], round), (2, [0.0, 30.0], [2.0, 0.0, 1.5, 0.5])], 3)
-    }
-
-    fn by_hand(row: &[f64], weights: &[f64], means: &[[f64; 2]], covariances: &[[f64; 3]]) -> Vec<f64> {
-        let laws = weights.iter().zip(means).zip(covariances);
-        laws.map(|((w, m), [a, b, c])| {
-            let (x, y, det) = (row[0] - m[0], row[1] - m[1], a * c - b * b);
-            let squared = (c * x * x - 2.0 * b * x * y + a * y * y) / det;
-            w * (-squared / 2.0).exp() / (2.0 * std::f64::consts::PI * det.sqrt())
-        })
-        .collect()
-    }
-
-    #[test]
-    fn long_clouds_are_found_where_k_means_cuts_them() {
-        let (data, truth) = stripes(3000);
-        let fitted = fit(&data, &Params { starts: 8, ..Params::new(4, 1) }).unwrap();
-        let round = kmeans::fit(&data, &kmeans::Params { starts: 8, ..kmeans::Params::new(4, 1) }).unwrap();
-        assert!(adjusted_rand(&round.labels, &truth) < 0.5);
-        assert!(fitted.converged && adjusted_rand(&fitted.labels, &truth) > 0.99);
-        assert!((fitted.weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        assert!(fitted.sizes.windows(2).all(|w| w[0] >= w[1]) && fitted.sizes.iter().sum::<usize>() == 3000);
-        // The largest is the first stripe: mean 0, variances 9 and .04, within four standard errors of 1,200 rows.
-        let found = fitted.covariances.row(0);
-        assert!((found[0] - 9.0).abs() < 4.0 * 9.0 * (2.0_f64 / 1200.0).sqrt());
-        assert!((found[3] - 0.04).abs() < 4.0 * 0.04 * (2.0_f64 / 1200.0).sqrt() + 1e-4);
-    }
-
-    #[test]
-    fn densities_are_those_of_the_formula() {
-        let (weights, means) = ([0.7, 0.3], [[0.0, 1.0], [2.0, -1.0]]);
-        let covariances = [[2.0, 0.6, 1.0], [0.5, -0.2, 0.3]];
-        let full: Vec<f64> = covariances.iter().flat_map(|&[a, b, c]| [a, b, b, c]).collect();
-        let fitted = Fitted {
-            weights: weights.to_vec(),
-            means: Matrix::new(2, 2, means.concat()).unwrap(),
-            covariances: Matrix::new(2, 4, full).unwrap(),
-            ..fit(&apart(100).0, &Params::new(2, 1)).unwrap()
-        };
-        let data = Matrix::new(3, 2, vec![0.5, 0.5, 1.5, -0.5, 1.0, 0.2]).unwrap();
-        let shares = fitted.responsibilities(&data).unwrap();
-        for i in 0..3 {
-            let parts = by_hand(data.row(i), &weights, &means, &covariances);
-            let total: f64 = parts.iter().sum();
-            assert!(shares.row(i).iter().zip(&parts).all(|(s, p)| (s - p / total).abs() < 1e-12));
-            assert_eq!(fitted.assign(&data).unwrap()[i], u32::from(parts[1] > parts[0]));
-        }
-        // And the likelihood and the criterion of a fit are those of its own parameters.
-        let (data, _) = stripes(500);
-        let f = fit(&data, &Params::new(2, 1)).unwrap();
-        let covariances: Vec<[f64; 3]> = (0..2).map(|c| f.covariances.row(c)).map(|s| [s[0], s[1], s[3]]).collect();
-        let means: Vec<[f64; 2]> = (0..2).map(|c| [f.means.get(c, 0), f.means.get(c, 1)]).collect();
-        let total: f64 =
-            (0..500).map(|i| by_hand(data.row(i), &f.weights, &means, &covariances).iter().sum::<f64>().ln()).sum();
-        assert!((f.log_likelihood - total / 500.0).abs() < 1e-10);
-        assert!((f.bic - (11.0 * 500_f64.ln() - 2.0 * total)).abs() < 1e-6);
-    }
-
-    #[test]
-    fn the_likelihood_never_falls() {
-        let (data, _) = stripes(1000);
-        let mut last = f64::NEG_INFINITY;
-        for max_iterations in 1..40 {
-            let now = fit(&data, &Params { starts: 1, max_iterations, tolerance: 1e-12, ..Params::new(5, 2) }).unwrap();
-            assert!(now.log_likelihood >= last - 1e-9 && !now.converged);
-            last = now.log_likelihood;
-        }
-    }
-
-    #[test]
-    fn the_same_bytes_again_on_any_threads_and_through_json() {
-        let (data, _) = stripes(9000);
-        let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(&data, &Params::new(4, 5)).unwrap())
-        };
-        let fitted = on(1);
-        assert!(fitted == on(2) && fitted == on(1));
-        assert_eq!(fitted.assign(&data).unwrap(), fitted.labels);
-        let text = serde_json::to_string(&fitted).unwrap();
-        let back: Fitted = serde_json::from_str(&text).unwrap();
-        assert_eq!(back.assign(&data).unwrap(), fitted.labels);
-        assert_eq!(back.responsibilities(&data).unwrap(), fitted.responsibilities(&data).unwrap());
-        assert_eq!(Fitted { labels: fitted.labels.clone(), ..back }, fitted);
-    }
-
-    #[test]
-    fn neither_order_nor_copies_nor_place_change_the_partition() {
-        let (data, truth) = apart(600);
-        let fitted = fit(&data, &Params::new(3, 1)).unwrap();
-        assert_eq!(fitted.labels, truth);
-        let turned: Vec<usize> = (0..600).map(|i| i * 349 % 600).collect();
-        let other = fit(&data.select_rows(&turned), &Params::new(3, 1)).unwrap();
-        assert!(turned.iter().zip(&other.labels).all(|(&i, &label)| label == fitted.labels[i]));
-        let twice: Vec<usize> = (0..1200).map(|i| i / 2).collect();
-        let doubled = fit(&data.select_rows(&twice), &Params::new(3, 1)).unwrap();
-        assert!(twice.iter().zip(&doubled.labels).all(|(&i, &label)| label == fitted.labels[i]));
-        assert!((doubled.log_likelihood - fitted.log_likelihood).abs() < 1e-9);
-        // A million away from the origin: squares would lose twelve digits of a variance of 1.
-        let far = Matrix::new(600, 2, data.values().iter().map(|v| v + 1e6).collect()).unwrap();
-        let moved = fit(&far, &Params::new(3, 1)).unwrap();
-        assert_eq!(moved.labels, fitted.labels);
-        assert!((moved.log_likelihood - fitted.log_likelihood).abs() < 1e-6);
-    }
-
-    #[test]
-    fn poor_data_are_fitted_or_refused_with_a_reason() {
-        let (data, truth) = apart(600);
-        let constant: Vec<f64> = (0..600).flat_map(|i| [data.get(i, 0), 7.0, data.get(i, 1)]).collect();
-        let fitted = fit(&Matrix::new(600, 3, constant).unwrap(), &Params::new(3, 1)).unwrap();
-        assert_eq!(fitted.labels, truth);
-        assert!((fitted.covariances.get(0, 4) - 1e-4).abs() < 1e-12);
-        let one = fit(&Matrix::new(1, 1, vec![4.0]).unwrap(), &Params::new(1, 1)).unwrap();
-        assert!(
-            one.labels == [0] && (one.log_likelihood + 0.5 * (2.0 * std::f64::consts::PI * 1e-4).ln()).abs() < 1e-12
-        );
-        let equal = Matrix::new(50, 2, vec![3.0; 100]).unwrap();
-        assert_eq!(fit(&equal, &Params::new(1, 1)).unwrap().sizes, [50]);
-        assert!(matches!(fit(&equal, &Params::new(2, 1)), Err(Error::TooFew { needed: 2, found: 1, .. })));
-        assert!(matches!(fit(&equal, &Params::new(51, 1)), Err(Error::TooFew { needed: 51, found: 50, .. })));
-        for bad in [f64::NAN, f64::INFINITY] {
-            let data = Matrix::new(2, 2, vec![0.0, 1.0, bad, 2.0]).unwrap();
-            let place = |e| matches!(e, Error::NotFinite { row: 1, column: 0, .. });
-            assert!(place(fit(&data, &Params::new(1, 1)).unwrap_err()));
-            assert!(place(fitted_two().assign(&data).unwrap_err()));
-        }
-        let large = Matrix::new(2, 1, vec![0.0, 1e200]).unwrap();
-        assert!(matches!(fit(&large, &Params::new(1, 1)), Err(Error::Degenerate { .. })));
-        assert!(fitted_two().assign(&Matrix::new(1, 3, vec![0.0; 3]).unwrap()).is_err());
-        assert!(fit(&Matrix::new(3, 0, vec![]).unwrap(), &Params::new(1, 1)).is_err());
-        let defaults = Params::new(2, 1);
-        for wrong in [
-            Params { k: 0, ..defaults },
-            Params { starts: 0, ..defaults },
-            Params { rows: 0, ..defaults },
-            Params { tolerance: f64::NAN, ..defaults },
-            Params { regularisation: 0.0, ..defaults },
-        ] {
-            assert!(matches!(fit(&equal, &wrong), Err(Error::Parameter { .. })));
-        }
-    }
-
-    fn fitted_two() -> Fitted {
-        fit(&apart(100).0, &Params::new(2, 1)).unwrap()
-    }
-
-    #[test]
-    fn a_row_forty_deviations_away_has_a_likelihood() {
-        // exp(-800) is zero in f64: without log-sum-exp every responsibility of this row would be NaN.
-        let fitted = fitted_two();
-        let data = Matrix::new(2, 2, vec![4e3, -4e3, 1e9, 1e9]).unwrap();
-        let shares = fitted.responsibilities(&data).unwrap();
-        assert!((0..2).all(|i| (shares.row(i).iter().sum::<f64>() - 1.0).abs() < 1e-12));
-        let mut values = apart(600).0.values().to_vec();
-        values[..2].copy_from_slice(&[4e3, 4e3]);
-        let outlying = fit(&Matrix::new(600, 2, values).unwrap(), &Params::new(4, 1)).unwrap();
-        assert_eq!(outlying.sizes[3], 1);
-    }
-
-    #[test]
-    fn a_sample_stands_for_all_rows() {
-        let (data, truth) = stripes(6000);
-        let fitted = fit(&data, &Params { rows: 1500, starts: 8, ..Params::new(4, 1) }).unwrap();
-        assert_eq!((fitted.rows_fitted, fitted.labels.len(), fitted.sizes.iter().sum()), (1500, 6000, 6000));
-        assert!(adjusted_rand(&fitted.labels, &truth) > 0.98);
-        assert_eq!(sample(10, 10, 1, "t"), (0..10).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn the_least_criterion_finds_the_number_of_clouds() {
-        let (data, truth) = stripes(3000);
-        let choice = choose_k(&data, 2, 6, &Params { starts: 8, ..Params::new(1, 1) }).unwrap();
-        assert_eq!((choice.k, choice.candidates.len()), (4, 5));
-        assert!(adjusted_rand(&choice.fitted.labels, &truth) > 0.99);
-        assert!(choice.reason.starts_with("K = 4 has the least BIC, "), "{}", choice.reason);
-        let few = Matrix::new(4, 1, vec![0.0, 0.0, 9.0, 9.0]).unwrap();
-        let ended = choose_k(&few, 2, 5, &Params::new(1, 1)).unwrap();
-        assert_eq!((ended.k, ended.candidates.len()), (2, 1));
-        assert!(ended.reason.starts_with("K = 2 was the only one possible"));
-        assert!(choose_k(&few, 3, 5, &Params::new(1, 1)).is_err());
-        assert!(choose_k(&few, 0, 5, &Params::new(1, 1)).is_err() && choose_k(&few, 3, 2, &Params::new(1, 1)).is_err());
-    }
 }

@@ -5,6 +5,7 @@
 //! settles the number of clusters and [`naming`] gives them names people use.
 
 pub mod choose;
+pub mod density;
 pub mod kmeans;
 pub mod map10;
 pub mod mixture;
