@@ -56,7 +56,7 @@ fn moons_are_told_apart_and_rows_between_them_are_noise() {
     let inner: Vec<usize> = (0..2000).filter(|&i| truth[i] != u32::MAX).collect();
     let pick = |of: &[u32]| inner.iter().map(|&i| of[i]).collect::<Vec<_>>();
     assert!(adjusted_rand(&pick(&labels), &pick(&truth)) > 0.97);
-    // Of 200 rows anywhere in 42 square units some lie on the moons, which fill about an eighth of them.
+    // Of 200 rows anywhere in 42 square units some lie on the moons, which with their rims fill about a tenth of them.
     let flagged = (0..2000).filter(|&i| truth[i] == u32::MAX && fitted.labels[i].is_none()).count();
     assert!(flagged > 150, "{flagged}");
     assert_eq!(fitted.sizes.iter().sum::<usize>() + fitted.n_noise, 2000);
@@ -76,7 +76,7 @@ fn groups_of_different_density_are_found_beside_each_other() {
     let fitted = fit(&data, &Params { resolution: 1e-3, ..small() }).unwrap();
     let truth: Vec<u32> = (0..600).map(|i| i % 2).collect();
     assert_eq!(fitted.sizes.len(), 2);
-    assert!(adjusted_rand(&named(&fitted.labels), &truth) > 0.9 && fitted.n_noise < 60);
+    assert!(adjusted_rand(&named(&fitted.labels), &truth) > 0.9 && fitted.n_noise < 10);
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn neither_order_nor_copies_change_the_partition() {
     let fitted = fit(&data, &small()).unwrap();
     assert_eq!(fitted.sizes.len(), 3);
     assert!(fitted.labels.iter().zip(&truth).all(|(label, t)| label.is_none_or(|label| label == *t)));
-    assert!(fitted.n_noise <= 20, "{}", fitted.n_noise);
+    assert!(fitted.n_noise <= 4, "{}", fitted.n_noise);
     // Two rows near the border may go to noise or back, for the moves are drawn in the order of the rows.
     let differ = |labels: &[Option<u32>], rows: &[usize]| {
         rows.iter().zip(labels).filter(|&(&i, label)| *label != fitted.labels[i]).count()
@@ -119,7 +119,7 @@ fn neither_order_nor_copies_change_the_partition() {
     let twice: Vec<usize> = (0..800).map(|i| i / 2).collect();
     let doubled = Params { min_cluster_size: 80, min_samples: 10, ..small() };
     let doubled = fit(&data.select_rows(&twice), &doubled).unwrap();
-    assert!(doubled.sizes.len() == 3 && doubled.rows == fitted.rows && differ(&doubled.labels, &twice) <= 12);
+    assert!(doubled.sizes.len() == 3 && doubled.rows == fitted.rows && differ(&doubled.labels, &twice) <= 4);
 }
 
 #[test]
@@ -137,15 +137,18 @@ fn core_distances_and_reach_are_those_of_a_line() {
 
 #[test]
 fn equal_rows_are_one_dense_place_and_not_infinitely_dense() {
-    // Three grids of 9, 12 and 10 steps with several rows at most places. Without moving equal rows apart the crate makes
-    // one group of 15 rows and calls 585 noise.
+    // Three grids of 9, 12 and 10 steps with several rows at most places.
     let mut s = rng::stream(7, "segment/density/test", 0);
     let of = |n: u32, from: f64, steps: u32| (0..2 * n).map(move |_| (from, steps));
     let cells = of(600, 0.0, 9).chain(of(300, 20.0, 12)).chain(of(200, 60.0, 10));
     let data: Vec<f64> = cells.map(|(from, steps)| from + f64::from(s.random_range(0..steps))).collect();
     let data = Matrix::new(1100, 2, data).unwrap();
-    let fitted = fit(&data, &Params { min_samples: 5, resolution: 1.0, ..Params::new(100, 1) }).unwrap();
+    let params = Params { min_samples: 5, resolution: 1.0, ..Params::new(15, 1) };
+    let fitted = fit(&data, &params).unwrap();
     assert_eq!(fitted.sizes, [600, 300, 200]);
+    // Why rows are moved: left where they are, the crate takes the largest grid for noise around two of its places.
+    let unmoved = groups(&data, &params).unwrap();
+    assert!(unmoved.iter().filter(|label| label.is_none()).count() > 500);
     assert!(fitted.rows.n_rows() < 330);
 }
 
