@@ -6,9 +6,11 @@
 //! [`drivers`] says which measures they go by.
 
 pub mod choose;
+pub mod density;
 pub mod drivers;
 pub mod kmeans;
 pub mod map;
+pub mod mixture;
 pub mod movement;
 pub mod naming;
 mod panel;
