@@ -6,6 +6,7 @@
 
 pub mod choose;
 pub mod kmeans;
+mod lloyd;
 pub mod map10;
 pub mod naming;
 mod panel;

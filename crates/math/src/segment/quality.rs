@@ -8,10 +8,10 @@
 //! **Davies-Bouldin** (Davies and Bouldin 1979): with `S_c` the mean distance of a group's rows to its centroid and
 //! `M_cd` the distance of two centroids, the mean over `c` of `max_d (S_c + S_d) / M_cd`; near 0 is good.
 
-use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::seeding::sample;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
 use crate::rng;
@@ -51,7 +51,8 @@ pub fn silhouette(data: &Matrix, labels: &[u32], cap: usize, seed: u64) -> Resul
         return Err(Error::Parameter { name: "cap", value: cap as f64, expected: "at least 2" });
     }
     let exact = data.n_rows() <= cap;
-    let rows = if exact { (0..data.n_rows()).collect() } else { sample(data.n_rows(), cap, seed) };
+    let stream = || rng::stream(seed, "segment/silhouette", 0);
+    let rows = if exact { (0..data.n_rows()).collect() } else { sample(data.n_rows(), cap, &mut stream()) };
     let (points, labels) = (data.select_rows(&rows), rows.iter().map(|&i| labels[i] as usize).collect::<Vec<_>>());
     let mut sizes = vec![0_usize; labels.iter().max().map_or(0, |m| m + 1)];
     labels.iter().for_each(|&c| sizes[c] += 1);
@@ -141,18 +142,6 @@ pub fn elbow(x: &[f64], y: &[f64]) -> Option<usize> {
     best
 }
 
-/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S).
-fn sample(n: usize, m: usize, seed: u64) -> Vec<usize> {
-    let mut stream = rng::stream(seed, "segment/silhouette", 0);
-    let mut rows = Vec::with_capacity(m);
-    for i in 0..n {
-        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
-            rows.push(i);
-        }
-    }
-    rows
-}
-
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
@@ -161,6 +150,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
+    use rand::RngExt;
 
     #[test]
     fn a_hand_computed_partition() {
