@@ -1,7 +1,9 @@
 //! Times the clustering of a file of raw numbers; `benches/peers/kmeans.py` runs it beside scikit-learn.
 //!
 //! `kmeans FILE COLUMNS K STARTS SEED` fits K-means to the rows of `FILE` (little-endian f64, row by row) and prints the
-//! seconds of the fit alone, by the clock and of the processors, the inertia and the sizes as JSON. Threads are rayon's (`RAYON_NUM_THREADS`).
+//! seconds of the fit alone, by the clock and of the processors, the inertia and the sizes as JSON. With `choose` in the
+//! place of K it takes the K of 3 to 8 that the data speak for, as the segment stage does, and prints the reason too.
+//! Threads are rayon's (`RAYON_NUM_THREADS`).
 #![allow(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -12,23 +14,30 @@ use std::error::Error;
 use std::time::Instant;
 
 use tenure_math::num::Matrix;
-use tenure_math::segment::kmeans;
+use tenure_math::segment::{choose, kmeans};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [file, columns, k, starts, seed] = arguments.as_slice() else {
         return Err("usage: kmeans FILE COLUMNS K STARTS SEED".into());
     };
-    let (k, starts, seed): (usize, usize, u64) = (k.parse()?, starts.parse()?, seed.parse()?);
+    let (starts, seed): (usize, u64) = (starts.parse()?, seed.parse()?);
     let data = read(file, columns.parse()?)?;
-    let params = kmeans::Params { starts, ..kmeans::Params::new(k, seed) };
     let (clock, cpu) = (Instant::now(), cpu_seconds());
-    let fitted = kmeans::fit(&data, &params)?;
+    let (fitted, reason) = match k.as_str() {
+        "choose" => {
+            let choice = choose::choose(&data, &choose::Params { starts, seed, ..choose::Params::default() })?;
+            (choice.fitted, choice.reason)
+        }
+        k => {
+            let params = kmeans::Params { starts, ..kmeans::Params::new(k.parse()?, seed) };
+            (kmeans::fit(&data, &params)?, "K was given".to_owned())
+        }
+    };
     let (seconds, cpu) = (clock.elapsed().as_secs_f64(), cpu_seconds() - cpu);
-    println!(
-        "{{\"seconds\": {seconds}, \"cpu_seconds\": {cpu}, \"inertia\": {}, \"iterations\": {}, \"converged\": {}, \"sizes\": {:?}}}",
-        fitted.inertia, fitted.iterations, fitted.converged, fitted.sizes
-    );
+    println!("{{\"seconds\": {seconds}, \"cpu_seconds\": {cpu}, \"inertia\": {}, ", fitted.inertia);
+    println!("\"iterations\": {}, \"converged\": {}, ", fitted.iterations, fitted.converged);
+    println!("\"sizes\": {:?}, \"reason\": {reason:?}}}", fitted.sizes);
     Ok(())
 }
 

@@ -15,3 +15,4 @@ pub mod quality;
 pub mod rfm;
 pub mod scale;
 mod seeding;
+pub mod stability;
