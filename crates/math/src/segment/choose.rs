@@ -2,11 +2,15 @@
 //!
 //! The rule: the best mean silhouette wins, and among the K whose silhouette lies within one standard error of the best
 //! the smallest is taken, because fewer segments are easier to act on and the data do not say that more are better
-//! (the one-standard-error rule of Breiman et al. 1984). The elbow of the inertia is reported beside it and never decides.
+//! (the one-standard-error rule of Breiman et al. 1984). The elbow of the inertia and the stability over resamples
+//! ([`stability`]) are reported beside it and never decide.
+//!
+//! Every K is fitted to all rows ([`kmeans::fit`] makes its starts on a sample where there are very many), and inertia,
+//! Davies-Bouldin index and sizes are those of all rows; silhouette and stability say on how many rows they were measured.
 
 use serde::{Deserialize, Serialize};
 
-use super::{kmeans, quality};
+use super::{kmeans, quality, stability};
 use crate::error::{Error, Result};
 use crate::num::Matrix;
 
@@ -21,13 +25,15 @@ pub struct Params {
     pub starts: usize,
     /// Rows above which the silhouette is measured on a sample of this size.
     pub silhouette_rows: usize,
+    /// Resamples over which the stability of each K is measured; below 2 it is left out.
+    pub resamples: usize,
     /// The run's seed.
     pub seed: u64,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { k_min: 3, k_max: 8, starts: 3, silhouette_rows: 2000, seed: 0 }
+        Self { k_min: 3, k_max: 8, starts: 3, silhouette_rows: 2000, resamples: 20, seed: 0 }
     }
 }
 
@@ -42,6 +48,8 @@ pub struct Candidate {
     pub silhouette: quality::Silhouette,
     /// The Davies-Bouldin index.
     pub davies_bouldin: f64,
+    /// How far partitions of resampled rows agree with this one; none where the resamples had too few distinct rows.
+    pub stability: Option<stability::Stability>,
     /// The rows of the smallest cluster.
     pub smallest: usize,
     /// Iterations of the start that was kept.
@@ -92,6 +100,7 @@ pub fn choose(data: &Matrix, params: &Params) -> Result<Choice> {
             inertia: fitted.inertia,
             silhouette: quality::silhouette(data, &fitted.labels, params.silhouette_rows, params.seed)?,
             davies_bouldin: quality::davies_bouldin(data, &fitted.labels)?,
+            stability: stability::stability(data, &fitted, params.resamples, params.seed)?,
             smallest: fitted.sizes.iter().copied().min().unwrap_or(0),
             iterations: fitted.iterations,
             converged: fitted.converged,
@@ -136,10 +145,17 @@ fn reason(candidates: &[Candidate], taken: usize, best: usize, elbow_k: Option<u
             top.silhouette.standard_error, chosen.silhouette.mean, top.silhouette.mean, top.k
         )
     };
-    match elbow_k {
-        Some(k) if k == chosen.k => format!("{why}; the elbow of the inertia agrees."),
-        Some(k) => format!("{why}; the elbow of the inertia is at K = {k}."),
-        None => format!("{why}; the inertia shows no elbow."),
+    let elbow = match elbow_k {
+        Some(k) if k == chosen.k => "the elbow of the inertia agrees".to_owned(),
+        Some(k) => format!("the elbow of the inertia is at K = {k}"),
+        None => "the inertia shows no elbow".to_owned(),
+    };
+    match &chosen.stability {
+        Some(s) => format!(
+            "{why}; {elbow}; fitted anew to {} resamples it agrees with itself to {:.2} of 1 (adjusted Rand index).",
+            s.resamples, s.mean
+        ),
+        None => format!("{why}; {elbow}."),
     }
 }
 
@@ -167,7 +183,23 @@ mod tests {
             assert_eq!(choice.candidates.len(), 6);
             assert!(choice.reason.starts_with(&format!("K = {k} has the best silhouette")), "{}", choice.reason);
             assert!(choice.candidates.windows(2).all(|w| w[1].inertia <= w[0].inertia));
+            let end = "fitted anew to 20 resamples it agrees with itself to 1.00 of 1 (adjusted Rand index).";
+            assert!(choice.reason.ends_with(end), "{}", choice.reason);
+            // Of the K that were tried, none is found again as surely as the true one.
+            let mean = |c: &Candidate| c.stability.map(|s| s.mean);
+            let others = choice.candidates.iter().filter(|c| c.k != k);
+            assert!(others.clone().all(|c| mean(c) < Some(0.99)), "{:?}", others.map(mean).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn stability_is_told_and_never_decides() {
+        let data = clouds(5, 400);
+        let with = choose(&data, &Params::default()).unwrap();
+        let without = choose(&data, &Params { resamples: 0, ..Params::default() }).unwrap();
+        assert_eq!((with.k, &with.fitted), (without.k, &without.fitted));
+        assert!(without.candidates.iter().all(|c| c.stability.is_none()));
+        assert!(without.reason.ends_with("the elbow of the inertia agrees."), "{}", without.reason);
     }
 
     #[test]

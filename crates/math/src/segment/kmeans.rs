@@ -4,22 +4,41 @@
 //! each row to the nearest centroid and moves each centroid to the mean of its rows; `W` never rises. Seeds are drawn by
 //! k-means++ (Arthur and Vassilvitskii 2007: a row becomes a seed with probability in proportion to its squared distance
 //! from the seeds so far), each from `2 + ln k` candidates of which the one that lowers `W` most is kept. Distances that
-//! cannot change an assignment are skipped by Hamerly's bounds (Hamerly 2010): an upper bound on the distance to the own
-//! centroid and a lower bound on that to all others, both moved along with the centroids.
+//! cannot change an assignment are skipped by Hamerly's bounds (`lloyd`).
 //!
-//! The best of several starts is kept. A group that loses all rows is refounded on the row farthest from its centroid.
-//! Work is split into chunks of a fixed number of rows, summed in their order, so that the bytes of the result depend on
-//! neither the number of threads nor the luck of scheduling. Groups are numbered by size, the largest first.
+//! The best of several starts is kept. Groups are numbered by size, the largest first. Sums are taken in a fixed order, so
+//! that the bytes of the result do not depend on the number of threads.
 //!
-//! Limits: finds round groups of similar spread in whatever scale the columns have (see `scale`); a local minimum.
+//! Above [`EXPLORED`] rows the starts are made on a seeded sample of that size. Of the different minima they find, the one
+//! that is best over all rows is carried on over all rows: the starts only have to find the valley, not its floor. This
+//! takes a tenth of the time of starts over a million rows, at an inertia that is no higher (`benches/peers/kmeans.py`).
+//!
+//! Limits: finds round groups of similar spread in whatever scale the columns have (see `scale`); a local minimum. A group
+//! of fewer than about 50 rows in a million may be missing from the sample (with 46 rows once in twenty times) and is then
+//! not found, however far off it lies.
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::panel::{CHUNK, Panel, squared_distance};
-use super::seeding::seeds;
+use super::lloyd::{self, Settled, assign_all, inertia};
+use super::panel::{CHUNK, squared_distance};
+use super::seeding::{sample, seeds};
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
+use crate::rng;
+
+/// Rows up to which every start looks at all rows, and the size of the sample above. A centroid of the sample lies within
+/// `sd / sqrt(rows of its group)` of that of all rows, a hundredth of a standard deviation for a group of 10,000: near
+/// enough that the passes over all rows are few.
+pub const EXPLORED: usize = 65_536;
+/// Over all rows the centroids of a sample start so near their ends that the tolerance would stop them almost at once; they
+/// go on to this share of it.
+const POLISH: f64 = 0.1;
+/// Ends of starts on a sample whose inertia is above the best one's by less than this factor may be better over all rows.
+const RIVALS: f64 = 1.02;
+/// Ends of starts whose inertia differs by less than this factor are the same minimum, left at different places by the
+/// tolerance.
+const SAME: f64 = 1.0001;
 
 /// How the partition is searched.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,8 +49,8 @@ pub struct Params {
     pub starts: usize,
     /// The most iterations of one start, at least 1.
     pub max_iterations: usize,
-    /// A start has converged when no row changes its group, or when the squared shifts of the centroids sum to at most
-    /// this share of the columns' mean variance (scikit-learn's rule and default).
+    /// A start has converged when the squared shifts of the centroids sum to at most this share of the columns' mean
+    /// variance (scikit-learn's rule and default); at 0, when no row changes its group.
     pub tolerance: f64,
     /// The run's seed.
     pub seed: u64,
@@ -66,7 +85,7 @@ pub struct Fitted {
     pub sizes: Vec<usize>,
     /// `W`, the sum of squared distances of all rows to their centroids.
     pub inertia: f64,
-    /// The iterations of the start that was kept.
+    /// The iterations of the start that was kept; above [`EXPLORED`] rows those over all rows.
     pub iterations: usize,
     /// Whether the start that was kept converged.
     pub converged: bool,
@@ -75,7 +94,8 @@ pub struct Fitted {
     pub labels: Vec<u32>,
 }
 
-/// Partitions the rows of `data`.
+/// Partitions the rows of `data`. Above [`EXPLORED`] rows the starts are made on a sample of so many, and the best of
+/// them is carried on over all rows; the figures are those of all rows.
 ///
 /// # Errors
 /// [`Error::Parameter`] for parameters outside their domain, [`Error::NotFinite`] for NaN or infinity,
@@ -90,24 +110,28 @@ pub struct Fitted {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn fit(data: &Matrix, params: &Params) -> Result<Fitted> {
+    fit_exploring(data, params, EXPLORED)
+}
+
+fn fit_exploring(data: &Matrix, params: &Params, explored: usize) -> Result<Fitted> {
     params.check()?;
-    if data.n_cols() == 0 {
-        return Err(Error::Degenerate { what: "k-means", reason: "there are no columns" });
-    }
-    if data.n_rows() < params.k {
-        return Err(Error::TooFew { what: "k-means", needed: params.k, found: data.n_rows() });
-    }
-    data.require_finite("k-means")?;
+    require_rows(data, params.k)?;
+    let n = data.n_rows();
     let shift_limit = params.tolerance * mean_variance(data);
-    let mut best = one_start(data, params, 0, shift_limit)?;
-    for start in 1..params.starts {
-        let other = one_start(data, params, start as u64, shift_limit)?;
-        if other.inertia < best.inertia {
-            best = other;
-        }
+    if n <= explored {
+        return finish(data, best_start(data, params, shift_limit)?, shift_limit);
     }
-    largest_first(&mut best);
-    Ok(best)
+    let part = sample(n, explored, &mut rng::stream(params.seed, "segment/kmeans/sample", 0));
+    let found = match all_starts(&data.select_rows(&part), params, shift_limit) {
+        // Too few distinct rows in the sample say nothing about the whole.
+        Err(Error::TooFew { .. }) => best_start(data, params, shift_limit)?,
+        Err(other) => return Err(other),
+        Ok(ends) => {
+            let best = best_on_all(data, ends);
+            lloyd::descend(data, best.centroids, params.max_iterations, POLISH * shift_limit)
+        }
+    };
+    finish(data, found, shift_limit)
 }
 
 impl Fitted {
@@ -118,180 +142,76 @@ impl Fitted {
     pub fn assign(&self, data: &Matrix) -> Result<Vec<u32>> {
         num::require_len("columns to cluster", self.centroids.n_cols(), data.n_cols())?;
         data.require_finite("k-means")?;
-        let panel = Panel::new(self.centroids.values(), data.n_cols());
         let mut labels = vec![0; data.n_rows()];
-        assign_all(data, &panel, &mut labels);
+        assign_all(data, self.centroids.values(), &mut labels);
         Ok(labels)
     }
 }
 
-/// What a chunk of rows adds to the groups.
-struct Change {
-    sums: Vec<f64>,
-    counts: Vec<i64>,
-    moved: usize,
-}
-
-/// How far the centroids went in the last update.
-struct Shifts {
-    each: Vec<f64>,
-    largest: f64,
-    second: f64,
-    largest_at: u32,
-}
-
-fn one_start(data: &Matrix, params: &Params, start: u64, shift_limit: f64) -> Result<Fitted> {
-    let (n, d, k) = (data.n_rows(), data.n_cols(), params.k);
-    let mut centroids = seeds(data, k, params.seed, start)?;
-    let mut labels = vec![u32::MAX; n];
-    let (mut upper, mut lower) = (vec![0.0; n], vec![0.0; n]);
-    let (mut sums, mut counts) = (vec![0.0; k * d], vec![0_i64; k]);
-    let mut shifts = Shifts { each: vec![0.0; k], largest: 0.0, second: 0.0, largest_at: 0 };
-    let (mut iterations, mut converged) = (0, false);
-    while iterations < params.max_iterations && !converged {
-        iterations += 1;
-        let panel = Panel::new(&centroids, d);
-        let near = half_gaps(&centroids, d);
-        let changes: Vec<Change> = data
-            .values()
-            .par_chunks(CHUNK * d)
-            .zip(labels.par_chunks_mut(CHUNK))
-            .zip(upper.par_chunks_mut(CHUNK))
-            .zip(lower.par_chunks_mut(CHUNK))
-            .map(|(((rows, labels), upper), lower)| {
-                step(rows, labels, upper, lower, &panel, &centroids, &near, &shifts)
-            })
-            .collect();
-        let mut moved = 0;
-        for change in &changes {
-            sums.iter_mut().zip(&change.sums).for_each(|(s, c)| *s += c);
-            counts.iter_mut().zip(&change.counts).for_each(|(s, c)| *s += c);
-            moved += change.moved;
-        }
-        if counts.contains(&0) {
-            refound(data, &centroids, &mut labels, &mut upper, &mut lower, &mut sums, &mut counts);
-            moved += 1;
-        }
-        let before = centroids.clone();
-        for ((centroid, sum), &count) in centroids.chunks_exact_mut(d).zip(sums.chunks_exact(d)).zip(&counts) {
-            centroid.iter_mut().zip(sum).for_each(|(m, s)| *m = s / count as f64);
-        }
-        shifts = shifts_between(&before, &centroids, d);
-        let total: f64 = shifts.each.iter().map(|s| s * s).sum();
-        converged = moved == 0 || total <= shift_limit;
+/// Refuses what no partition into `k` groups can be made of.
+fn require_rows(data: &Matrix, k: usize) -> Result<()> {
+    if data.n_cols() == 0 {
+        return Err(Error::Degenerate { what: "k-means", reason: "there are no columns" });
     }
-    let inertia = assign_all(data, &Panel::new(&centroids, d), &mut labels);
+    if data.n_rows() < k {
+        return Err(Error::TooFew { what: "k-means", needed: k, found: data.n_rows() });
+    }
+    data.require_finite("k-means")
+}
+
+/// Where one start ended, and the inertia there.
+struct End {
+    inertia: f64,
+    found: Settled,
+}
+
+/// The ends of all starts, by inertia; between equals in the order of the starts.
+fn all_starts(data: &Matrix, params: &Params, shift_limit: f64) -> Result<Vec<End>> {
+    let start = |start: usize| {
+        let centroids = seeds(data, params.k, params.seed, start as u64)?;
+        let found = lloyd::descend(data, centroids, params.max_iterations, shift_limit);
+        Ok(End { inertia: inertia(data, &found.centroids), found })
+    };
+    let mut ends = (0..params.starts).into_par_iter().map(start).collect::<Result<Vec<End>>>()?;
+    ends.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+    Ok(ends)
+}
+
+fn best_start(data: &Matrix, params: &Params, shift_limit: f64) -> Result<Settled> {
+    Ok(all_starts(data, params, shift_limit)?.swap_remove(0).found)
+}
+
+/// Of ends on a sample, by inertia, the one that is best over all rows. Two minima that lie close can change places from
+/// the sample to the whole; ends that agree to a ten-thousandth are taken for the same minimum.
+fn best_on_all(data: &Matrix, ends: Vec<End>) -> Settled {
+    let limit = ends[0].inertia * RIVALS;
+    let mut rivals: Vec<End> = Vec::new();
+    for end in ends {
+        let other = rivals.last().is_none_or(|last| end.inertia > last.inertia * SAME);
+        if other && end.inertia <= limit {
+            rivals.push(end);
+        }
+    }
+    if rivals.len() > 1 {
+        rivals.iter_mut().for_each(|end| end.inertia = inertia(data, &end.found.centroids));
+        rivals.sort_by(|a, b| a.inertia.total_cmp(&b.inertia));
+    }
+    rivals.swap_remove(0).found
+}
+
+/// The last pass over all rows: their groups, the sizes and the inertia, the largest group first.
+fn finish(data: &Matrix, found: Settled, shift_limit: f64) -> Result<Fitted> {
+    let Settled { centroids, iterations, shift } = found;
+    let mut labels = vec![0; data.n_rows()];
+    let inertia = assign_all(data, &centroids, &mut labels);
+    let k = centroids.len() / data.n_cols();
     let mut sizes = vec![0; k];
     labels.iter().for_each(|&c| sizes[c as usize] += 1);
-    Ok(Fitted { centroids: Matrix::new(k, d, centroids)?, sizes, inertia, iterations, converged, labels })
+    let centroids = Matrix::new(k, data.n_cols(), centroids)?;
+    let mut fitted = Fitted { centroids, sizes, inertia, iterations, converged: shift <= shift_limit, labels };
+    largest_first(&mut fitted);
+    Ok(fitted)
 }
-
-/// Moves the bounds of a chunk's rows along with the centroids and reassigns the rows that the bounds cannot hold.
-#[allow(clippy::too_many_arguments)]
-fn step(
-    rows: &[f64],
-    labels: &mut [u32],
-    upper: &mut [f64],
-    lower: &mut [f64],
-    panel: &Panel,
-    centroids: &[f64],
-    near: &[f64],
-    shifts: &Shifts,
-) -> Change {
-    let d = panel.columns;
-    let mut change = Change { sums: vec![0.0; centroids.len()], counts: vec![0; near.len()], moved: 0 };
-    for (i, row) in rows.chunks_exact(d).enumerate() {
-        let old = labels[i];
-        if old != u32::MAX {
-            let own = old as usize;
-            upper[i] += shifts.each[own];
-            lower[i] -= if old == shifts.largest_at { shifts.second } else { shifts.largest };
-            let safe = lower[i].max(near[own]);
-            if upper[i] < safe {
-                continue;
-            }
-            upper[i] = squared_distance(row, &centroids[own * d..(own + 1) * d]).sqrt();
-            if upper[i] < safe {
-                continue;
-            }
-        }
-        let (label, first, second) = panel.nearest(row);
-        upper[i] = first.sqrt();
-        lower[i] = second.sqrt();
-        if label != old {
-            labels[i] = label;
-            change.moved += 1;
-            let new = label as usize;
-            change.counts[new] += 1;
-            change.sums[new * d..(new + 1) * d].iter_mut().zip(row).for_each(|(s, x)| *s += x);
-            if old != u32::MAX {
-                let own = old as usize;
-                change.counts[own] -= 1;
-                change.sums[own * d..(own + 1) * d].iter_mut().zip(row).for_each(|(s, x)| *s -= x);
-            }
-        }
-    }
-    change
-}
-
-/// Gives each empty group the row farthest from its centroid. There always is one off its centroid: the rows have at
-/// least `k` distinct places and fewer than `k` groups hold them.
-fn refound(
-    data: &Matrix,
-    centroids: &[f64],
-    labels: &mut [u32],
-    upper: &mut [f64],
-    lower: &mut [f64],
-    sums: &mut [f64],
-    counts: &mut [i64],
-) {
-    let d = data.n_cols();
-    let mut distances: Vec<f64> = (0..data.n_rows())
-        .map(|i| squared_distance(data.row(i), &centroids[labels[i] as usize * d..(labels[i] as usize + 1) * d]))
-        .collect();
-    for empty in 0..counts.len() {
-        if counts[empty] != 0 {
-            continue;
-        }
-        let mut farthest = None;
-        for (i, &distance) in distances.iter().enumerate() {
-            if counts[labels[i] as usize] > 1 && farthest.is_none_or(|f: usize| distance > distances[f]) {
-                farthest = Some(i);
-            }
-        }
-        let Some(i) = farthest else { return };
-        let old = labels[i] as usize;
-        counts[old] -= 1;
-        counts[empty] += 1;
-        for (j, &x) in data.row(i).iter().enumerate() {
-            sums[old * d + j] -= x;
-            sums[empty * d + j] = x;
-        }
-        labels[i] = empty as u32;
-        distances[i] = 0.0;
-        // No bound is known for the row with respect to the new group: it is measured anew next time.
-        upper[i] = f64::INFINITY;
-        lower[i] = 0.0;
-    }
-}
-
-/// Assigns every row to its nearest centroid and returns the sum of squared distances.
-fn assign_all(data: &Matrix, panel: &Panel, labels: &mut [u32]) -> f64 {
-    let parts: Vec<f64> = data
-        .values()
-        .par_chunks(CHUNK * panel.columns)
-        .zip(labels.par_chunks_mut(CHUNK))
-        .map(|(rows, labels)| {
-            rows.chunks_exact(panel.columns).zip(labels).fold(0.0, |sum, (row, label)| {
-                let (nearest, squared, _) = panel.nearest(row);
-                *label = nearest;
-                sum + squared
-            })
-        })
-        .collect();
-    parts.iter().sum()
-}
-
 /// Renumbers the groups by size, the largest first; between equals by centroid.
 fn largest_first(fitted: &mut Fitted) {
     let (centroids, sizes) = (&fitted.centroids, &fitted.sizes);
@@ -307,41 +227,22 @@ fn largest_first(fitted: &mut Fitted) {
     fitted.centroids = fitted.centroids.select_rows(&order);
 }
 
-/// Half the distance from each centroid to the nearest other one; infinite where it is the only one.
-fn half_gaps(centroids: &[f64], d: usize) -> Vec<f64> {
-    let rows: Vec<&[f64]> = centroids.chunks_exact(d).collect();
-    rows.iter()
-        .enumerate()
-        .map(|(a, x)| {
-            let others = rows.iter().enumerate().filter(|&(b, _)| b != a);
-            others.map(|(_, y)| squared_distance(x, y)).fold(f64::INFINITY, f64::min).sqrt() / 2.0
-        })
-        .collect()
-}
-
-fn shifts_between(before: &[f64], after: &[f64], d: usize) -> Shifts {
-    let each: Vec<f64> =
-        before.chunks_exact(d).zip(after.chunks_exact(d)).map(|(a, b)| squared_distance(a, b).sqrt()).collect();
-    let (mut largest, mut second, mut largest_at) = (0.0, 0.0, 0);
-    for (c, &shift) in each.iter().enumerate() {
-        if shift > largest {
-            (second, largest, largest_at) = (largest, shift, c as u32);
-        } else if shift > second {
-            second = shift;
-        }
-    }
-    Shifts { each, largest, second, largest_at }
-}
-
 /// The mean over the columns of their population variances.
 fn mean_variance(data: &Matrix) -> f64 {
     let (n, d) = (data.n_rows() as f64, data.n_cols());
-    let mut means = vec![0.0; d];
-    data.values().chunks_exact(d).for_each(|row| means.iter_mut().zip(row).for_each(|(m, x)| *m += x / n));
-    let total: f64 = data.values().chunks_exact(d).map(|row| squared_distance(row, &means)).sum();
-    total / n / d as f64
+    let chunks = || data.values().par_chunks(CHUNK * d);
+    let sums: Vec<Vec<f64>> = chunks()
+        .map(|rows| {
+            let mut sums = vec![0.0; d];
+            rows.chunks_exact(d).for_each(|row| sums.iter_mut().zip(row).for_each(|(s, x)| *s += x));
+            sums
+        })
+        .collect();
+    let means: Vec<f64> = (0..d).map(|j| sums.iter().map(|s| s[j]).sum::<f64>() / n).collect();
+    let squares: Vec<f64> =
+        chunks().map(|rows| rows.chunks_exact(d).map(|row| squared_distance(row, &means)).sum()).collect();
+    squares.iter().sum::<f64>() / n / d as f64
 }
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
@@ -364,30 +265,6 @@ mod tests {
         Matrix::new(each * k, d, values).unwrap()
     }
 
-    /// Lloyd's iteration in its plainest form, from given centroids.
-    fn plain(data: &Matrix, mut centroids: Vec<f64>) -> (Vec<f64>, f64) {
-        let d = data.n_cols();
-        loop {
-            let nearest = |i: usize| {
-                let all = centroids.chunks_exact(d).map(|m| squared_distance(data.row(i), m)).enumerate();
-                all.min_by(|a, b| a.1.total_cmp(&b.1)).unwrap()
-            };
-            let found: Vec<(usize, f64)> = (0..data.n_rows()).map(nearest).collect();
-            let mut next = vec![0.0; centroids.len()];
-            for c in 0..centroids.len() / d {
-                let rows: Vec<usize> = (0..data.n_rows()).filter(|&i| found[i].0 == c).collect();
-                for j in 0..d {
-                    next[c * d + j] = rows.iter().map(|&i| data.get(i, j)).sum::<f64>() / rows.len() as f64;
-                }
-            }
-            let moved = squared_distance(&next, &centroids);
-            centroids = next;
-            if moved < 1e-24 {
-                return (centroids, found.iter().map(|f| f.1).sum());
-            }
-        }
-    }
-
     #[test]
     fn separate_clouds_are_found() {
         let data = clouds(5, 300, 7, 1);
@@ -399,20 +276,6 @@ mod tests {
         assert_eq!(fitted.assign(&data).unwrap(), fitted.labels);
         let text = serde_json::to_string(&fitted).unwrap();
         assert_eq!(serde_json::from_str::<Fitted>(&text).unwrap().assign(&data).unwrap(), fitted.labels);
-    }
-
-    #[test]
-    fn bounds_change_nothing_but_the_work() {
-        // One cloud cut into 11 pieces: nothing is separate, so bounds are tested at every step, over two lane groups.
-        let data = clouds(1, 3000, 3, 8);
-        let params = Params { starts: 1, tolerance: 0.0, max_iterations: 1000, ..Params::new(11, 4) };
-        let fitted = fit(&data, &params).unwrap();
-        let (centroids, inertia) = plain(&data, seeds(&data, 11, 4, 0).unwrap());
-        assert!(fitted.converged);
-        assert!((fitted.inertia - inertia).abs() < 1e-9 * inertia, "{} {inertia}", fitted.inertia);
-        for m in fitted.centroids.values().chunks_exact(3) {
-            assert!(centroids.chunks_exact(3).any(|p| squared_distance(m, p) < 1e-18));
-        }
     }
 
     #[test]
@@ -437,22 +300,63 @@ mod tests {
     #[test]
     fn threads_change_no_byte() {
         let data = clouds(3, 5000, 4, 2);
-        let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(&data, &Params::new(6, 5)).unwrap())
-        };
-        assert_eq!(on(1), on(4));
+        for explored in [6000, EXPLORED] {
+            let on = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                pool.install(|| fit_exploring(&data, &Params::new(6, 5), explored).unwrap())
+            };
+            let one = on(1);
+            assert_eq!(one, on(2));
+            assert_eq!(one, on(4));
+            assert_eq!(one, on(1));
+        }
     }
 
     #[test]
-    fn an_empty_group_is_refounded_on_the_farthest_row() {
-        let data = Matrix::new(5, 1, vec![0.0, 1.0, 2.0, 3.0, 50.0]).unwrap();
-        let centroids = [1.0, 2.0, 900.0];
-        let mut labels = vec![0, 0, 1, 1, 1];
-        let (mut upper, mut lower) = (vec![1.0; 5], vec![1.0; 5]);
-        let (mut sums, mut counts) = (vec![1.0, 55.0, 0.0], vec![2, 3, 0]);
-        refound(&data, &centroids, &mut labels, &mut upper, &mut lower, &mut sums, &mut counts);
-        assert_eq!((labels, sums, counts), (vec![0, 0, 1, 1, 2], vec![1.0, 5.0, 50.0], vec![2, 2, 1]));
+    fn starts_on_a_sample_end_where_starts_on_all_rows_do() {
+        // Apart: the same partition to the last label. Centroids are means of the same rows, summed in another order.
+        let data = clouds(5, 4000, 3, 6);
+        let (part, whole) =
+            (fit_exploring(&data, &Params::new(5, 1), 1000).unwrap(), fit(&data, &Params::new(5, 1)).unwrap());
+        assert!(part.labels == whole.labels && part.converged);
+        assert!((part.inertia - whole.inertia).abs() < 1e-12 * whole.inertia);
+        // One cloud in pieces: ten starts meet minima within a per cent of each other, and the tolerance ends each a little
+        // above its floor.
+        let data = clouds(1, 30_000, 3, 9);
+        let params = Params { starts: 10, ..Params::new(6, 2) };
+        let (part, whole) = (fit_exploring(&data, &params, 3000).unwrap(), fit(&data, &params).unwrap());
+        assert!(part.converged && part.inertia < 1.005 * whole.inertia, "{} {}", part.inertia, whole.inertia);
+        assert_eq!(part.assign(&data).unwrap(), part.labels);
+        assert_eq!(part.sizes.iter().sum::<usize>(), 30_000);
+    }
+
+    #[test]
+    fn rivals_of_the_sample_are_compared_over_all_rows() {
+        let data = Matrix::new(4, 1, vec![0.0, 1.0, 10.0, 11.0]).unwrap();
+        let end = |inertia: f64, places: [f64; 2]| {
+            let found = Settled { centroids: places.to_vec(), iterations: 1, shift: 0.0 };
+            End { inertia, found }
+        };
+        let best = |inertias: [f64; 3]| {
+            let ends = vec![end(inertias[0], [0.0, 1.0]), end(inertias[1], [1.0, 11.0]), end(inertias[2], [0.5, 10.5])];
+            best_on_all(&data, ends).centroids
+        };
+        // The last is the best over all rows: it is looked at unless it is far behind or agrees with the one before it.
+        assert_eq!(best([1.0, 1.01, 1.019]), [0.5, 10.5]);
+        assert_eq!(best([1.0, 1.01, 1.03]), [1.0, 11.0]);
+        assert_eq!(best([1.0, 1.01, 1.01]), [1.0, 11.0]);
+        assert_eq!(best([1.0, 1.03, 1.03]), [0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_sample_with_too_few_distinct_rows_is_not_the_last_word() {
+        // Two of 3,000 rows differ from the rest: a sample of 20 has hardly a chance to hold both.
+        let mut values = vec![0.0; 3000];
+        (values[700], values[2900]) = (5.0, -5.0);
+        let data = Matrix::new(3000, 1, values).unwrap();
+        let fitted = fit_exploring(&data, &Params::new(3, 1), 20).unwrap();
+        assert_eq!((fitted.inertia, fitted.sizes), (0.0, vec![2998, 1, 1]));
+        assert!(matches!(fit_exploring(&data, &Params::new(4, 1), 20), Err(Error::TooFew { needed: 4, found: 3, .. })));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How good a partition is: silhouette, Davies-Bouldin index, and the elbow of the inertia.
+//! How good a partition is: silhouette, Davies-Bouldin index, the elbow of the inertia, and the agreement of two partitions.
 //!
 //! **Silhouette** (Rousseeuw 1987): with `a` the mean distance of a row to the others of its group and `b` the least mean
 //! distance to another group, `s = (b - a) / max(a, b)`, 0 for a row alone in its group; the mean over the rows lies in
@@ -7,11 +7,15 @@
 //!
 //! **Davies-Bouldin** (Davies and Bouldin 1979): with `S_c` the mean distance of a group's rows to its centroid and
 //! `M_cd` the distance of two centroids, the mean over `c` of `max_d (S_c + S_d) / M_cd`; near 0 is good.
+//!
+//! **Adjusted Rand index** (Hubert and Arabie 1985): see [`adjusted_rand`].
 
-use rand::RngExt;
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::seeding::sample;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
 use crate::rng;
@@ -51,7 +55,8 @@ pub fn silhouette(data: &Matrix, labels: &[u32], cap: usize, seed: u64) -> Resul
         return Err(Error::Parameter { name: "cap", value: cap as f64, expected: "at least 2" });
     }
     let exact = data.n_rows() <= cap;
-    let rows = if exact { (0..data.n_rows()).collect() } else { sample(data.n_rows(), cap, seed) };
+    let stream = || rng::stream(seed, "segment/silhouette", 0);
+    let rows = if exact { (0..data.n_rows()).collect() } else { sample(data.n_rows(), cap, &mut stream()) };
     let (points, labels) = (data.select_rows(&rows), rows.iter().map(|&i| labels[i] as usize).collect::<Vec<_>>());
     let mut sizes = vec![0_usize; labels.iter().max().map_or(0, |m| m + 1)];
     labels.iter().for_each(|&c| sizes[c] += 1);
@@ -141,16 +146,46 @@ pub fn elbow(x: &[f64], y: &[f64]) -> Option<usize> {
     best
 }
 
-/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S).
-fn sample(n: usize, m: usize, seed: u64) -> Vec<usize> {
-    let mut stream = rng::stream(seed, "segment/silhouette", 0);
-    let mut rows = Vec::with_capacity(m);
-    for i in 0..n {
-        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
-            rows.push(i);
-        }
+/// The adjusted Rand index of two partitions of the same rows (Hubert and Arabie 1985, equation 5): with `P` the pairs of
+/// rows that are together in both, `A` and `B` those together in one each and `E = A B / (n (n - 1) / 2)` the expectation of
+/// `P` for partitions of these sizes drawn independently,
+///
+/// `(P - E) / ((A + B) / 2 - E)`.
+///
+/// 1 for the same partition, whatever its groups are called, about 0 for unrelated ones, below 0 for partitions that agree
+/// less than chance would have it. Two partitions that both keep all rows together, or both all rows apart, are the same: 1.
+///
+/// # Errors
+/// [`Error::Shape`] when the partitions differ in length, [`Error::TooFew`] below two rows.
+///
+/// ```
+/// use tenure_math::segment::quality::adjusted_rand;
+/// // Together in both: 1 pair; in the first: 2; in the second: 2; of 6 pairs in all. E = 4 / 6.
+/// let index = adjusted_rand(&[0, 0, 1, 1], &[0, 0, 1, 2])?;
+/// assert!((index - 4.0 / 7.0).abs() < 1e-15);
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
+pub fn adjusted_rand(a: &[u32], b: &[u32]) -> Result<f64> {
+    num::require_len("labels of the second partition", a.len(), b.len())?;
+    if a.len() < 2 {
+        return Err(Error::TooFew { what: "adjusted Rand index", needed: 2, found: a.len() });
     }
-    rows
+    let together = together_in(a.iter().copied().zip(b.iter().copied()));
+    let (in_a, in_b) = (together_in(a.iter().copied()), together_in(b.iter().copied()));
+    let pairs = a.len() as f64 * (a.len() - 1) as f64 / 2.0;
+    let expected = in_a * in_b / pairs;
+    let most = (in_a + in_b) / 2.0;
+    // A B / n2 <= min(A, B) <= (A + B) / 2, with equality only for both partitions trivial in the same way.
+    Ok(if most > expected { (together - expected) / (most - expected) } else { 1.0 })
+}
+
+/// The pairs of rows with equal labels.
+fn together_in<L: Ord>(labels: impl Iterator<Item = L>) -> f64 {
+    let mut sizes: BTreeMap<L, u64> = BTreeMap::new();
+    for label in labels {
+        *sizes.entry(label).or_default() += 1;
+    }
+    sizes.values().map(|&s| s as f64 * (s - 1) as f64 / 2.0).sum()
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
@@ -161,6 +196,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
+    use rand::RngExt;
 
     #[test]
     fn a_hand_computed_partition() {
@@ -207,5 +243,58 @@ mod tests {
         assert_eq!(elbow(&[2., 3., 4., 5., 6.], &[100., 60., 20., 18., 16.]), Some(2));
         assert_eq!(elbow(&[2., 3., 4.], &[30., 20., 10.]), None);
         assert_eq!(elbow(&[2., 3.], &[30., 20.]), None);
+    }
+
+    /// The index from the four kinds of pairs, counted one by one (Hubert and Arabie's own form).
+    fn by_pairs(a: &[u32], b: &[u32]) -> f64 {
+        let (mut both, mut only_a, mut only_b, mut neither) = (0.0, 0.0, 0.0, 0.0);
+        for i in 0..a.len() {
+            for j in 0..i {
+                match (a[i] == a[j], b[i] == b[j]) {
+                    (true, true) => both += 1.0,
+                    (true, false) => only_a += 1.0,
+                    (false, true) => only_b += 1.0,
+                    (false, false) => neither += 1.0,
+                }
+            }
+        }
+        2.0 * (both * neither - only_a * only_b)
+            / ((both + only_a) * (only_a + neither) + (both + only_b) * (only_b + neither))
+    }
+
+    #[test]
+    fn the_adjusted_rand_index_is_that_of_all_pairs() {
+        let mut s = rng::stream(9, "segment/quality/test", 1);
+        for n in [2, 5, 40] {
+            for groups in [2, 3, 7] {
+                let a: Vec<u32> = (0..n).map(|_| s.random_range(0..groups)).collect();
+                let b: Vec<u32> = a.iter().map(|&c| if s.random::<f64>() < 0.6 { c } else { 0 }).collect();
+                let (index, plain) = (adjusted_rand(&a, &b).unwrap(), by_pairs(&a, &b));
+                // 0 / 0 in the plain form: both trivial in the same way.
+                assert!(if plain.is_nan() { index == 1.0 } else { (index - plain).abs() < 1e-12 }, "{index} {plain}");
+                assert_eq!(index, adjusted_rand(&b, &a).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn the_adjusted_rand_index_knows_its_limits() {
+        // The documentation of scikit-learn's adjusted_rand_score: 0.57 and 0; and -0.5, the least for four rows.
+        assert!((adjusted_rand(&[0, 0, 1, 2], &[0, 0, 1, 1]).unwrap() - 4.0 / 7.0).abs() < 1e-15);
+        assert_eq!(adjusted_rand(&[0, 0, 0, 0], &[0, 1, 2, 3]).unwrap(), 0.0);
+        assert!((adjusted_rand(&[0, 0, 1, 1], &[0, 1, 0, 1]).unwrap() + 0.5).abs() < 1e-15);
+        // By hand: sizes 3, 3 and 2, 2, 2, cells 2, 1, 1, 2: P = 2, A = 6, B = 3, E = 18 / 15.
+        let hand = adjusted_rand(&[0, 0, 0, 1, 1, 1], &[0, 0, 1, 1, 2, 2]).unwrap();
+        assert!((hand - (2.0 - 1.2) / (4.5 - 1.2)).abs() < 1e-15);
+        // Names do not matter; trivial partitions are the same as themselves.
+        assert_eq!(adjusted_rand(&[0, 0, 1, 2, 2], &[u32::MAX, u32::MAX, 7, 0, 0]).unwrap(), 1.0);
+        assert_eq!(adjusted_rand(&[3; 4], &[1; 4]).unwrap(), 1.0);
+        assert_eq!(adjusted_rand(&[0, 1, 2], &[2, 0, 1]).unwrap(), 1.0);
+        assert!(matches!(adjusted_rand(&[0, 1], &[0]), Err(Error::Shape { expected: 2, found: 1, .. })));
+        assert!(matches!(adjusted_rand(&[0], &[0]), Err(Error::TooFew { needed: 2, found: 1, .. })));
+        // Unrelated labels: the index has mean 0; with 20,000 rows in 4 groups its spread is below 1 / 20,000.
+        let mut s = rng::stream(2, "segment/quality/test", 2);
+        let mut draw = || (0..20_000).map(|_| s.random_range(0..4_u32)).collect::<Vec<_>>();
+        assert!(adjusted_rand(&draw(), &draw()).unwrap().abs() < 5e-4);
     }
 }

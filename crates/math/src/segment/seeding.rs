@@ -2,19 +2,19 @@
 //!
 //! A row becomes a candidate with probability in proportion to its squared distance from the seeds so far (Arthur and
 //! Vassilvitskii 2007); of `2 + ln k` candidates the one that lowers the sum of squared distances most is kept (their
-//! section 5, and scikit-learn's practice).
+//! section 5, and scikit-learn's practice). Beside it the drawing of rows without replacement, which several files share.
 
 use rand::RngExt;
 use rayon::prelude::*;
 
-use super::panel::{CHUNK, LANES, Panel, squared_distance};
+use super::panel::{CHUNK, LANES, Tile};
 use crate::error::{Error, Result};
 use crate::num::Matrix;
 use crate::rng;
 
 /// `k` rows to start from, all different, one after the other; fails when the rows have fewer distinct places.
 pub(super) fn seeds(data: &Matrix, k: usize, seed: u64, start: u64) -> Result<Vec<f64>> {
-    let (n, d) = (data.n_rows(), data.n_cols());
+    let n = data.n_rows();
     let mut stream = rng::stream(seed, "segment/kmeans", start);
     let trials = (2 + (k as f64).ln() as usize).min(LANES);
     let first = stream.random_range(0..n as u64) as usize;
@@ -22,42 +22,17 @@ pub(super) fn seeds(data: &Matrix, k: usize, seed: u64, start: u64) -> Result<Ve
     let mut nearest = vec![f64::INFINITY; n];
     let mut newest = first;
     for chosen in 1..k {
-        let centre = data.row(newest);
-        let masses: Vec<f64> = data
-            .values()
-            .par_chunks(CHUNK * d)
-            .zip(nearest.par_chunks_mut(CHUNK))
-            .map(|(rows, nearest)| {
-                rows.chunks_exact(d).zip(nearest).fold(0.0, |mass, (row, least)| {
-                    *least = least.min(squared_distance(row, centre));
-                    mass + *least
-                })
-            })
-            .collect();
+        let masses = approach(data, data.row(newest), &mut nearest);
         let total: f64 = masses.iter().sum();
         if total <= 0.0 {
             return Err(Error::TooFew { what: "k-means (distinct rows)", needed: k, found: chosen });
         }
         let candidates: Vec<usize> =
             (0..trials).map(|_| draw(stream.random::<f64>() * total, &masses, &nearest)).collect();
-        let panel = Panel::new(data.select_rows(&candidates).values(), d);
-        let potentials: Vec<[f64; LANES]> = data
-            .values()
-            .par_chunks(CHUNK * d)
-            .zip(nearest.par_chunks(CHUNK))
-            .map(|(rows, nearest)| {
-                let mut sums = [0.0; LANES];
-                for (row, &least) in rows.chunks_exact(d).zip(nearest) {
-                    let squared = Panel::squared(&panel.lanes, row);
-                    sums.iter_mut().zip(squared).for_each(|(s, x)| *s += x.min(least));
-                }
-                sums
-            })
-            .collect();
-        let potential = |t: usize| potentials.iter().map(|sums| sums[t]).sum::<f64>();
+        let potentials = potentials(data, data.select_rows(&candidates).values(), &nearest);
         let mut best = 0;
         for t in 1..trials {
-            if potential(t) < potential(best) {
+            if potentials[t] < potentials[best] {
                 best = t;
             }
         }
@@ -65,6 +40,64 @@ pub(super) fn seeds(data: &Matrix, k: usize, seed: u64, start: u64) -> Result<Ve
         centroids.extend_from_slice(data.row(newest));
     }
     Ok(centroids)
+}
+
+/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S).
+pub(super) fn sample(n: usize, m: usize, stream: &mut rng::Stream) -> Vec<usize> {
+    let mut rows = Vec::with_capacity(m);
+    for i in 0..n {
+        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
+            rows.push(i);
+        }
+    }
+    rows
+}
+
+/// Lowers each row's squared distance from the seeds so far to that from `centre` where this is less, and returns the
+/// sums chunk by chunk.
+fn approach(data: &Matrix, centre: &[f64], nearest: &mut [f64]) -> Vec<f64> {
+    let d = data.n_cols();
+    data.values()
+        .par_chunks(CHUNK * d)
+        .zip(nearest.par_chunks_mut(CHUNK))
+        .map(|(rows, nearest)| {
+            let (mut tile, mut mass) = (Tile::new(d), 0.0);
+            for (rows, nearest) in rows.chunks(LANES * d).zip(nearest.chunks_mut(LANES)) {
+                tile.fill(rows);
+                for (least, squared) in nearest.iter_mut().zip(tile.squared(centre)) {
+                    *least = least.min(squared);
+                    mass += *least;
+                }
+            }
+            mass
+        })
+        .collect()
+}
+
+/// What the sum of squared distances would be with each of the candidates (at most eight) as a further seed.
+fn potentials(data: &Matrix, candidates: &[f64], nearest: &[f64]) -> [f64; LANES] {
+    let d = data.n_cols();
+    let parts: Vec<[f64; LANES]> = data
+        .values()
+        .par_chunks(CHUNK * d)
+        .zip(nearest.par_chunks(CHUNK))
+        .map(|(rows, nearest)| {
+            let (mut tile, mut sums) = (Tile::new(d), [0.0; LANES]);
+            for (rows, nearest) in rows.chunks(LANES * d).zip(nearest.chunks(LANES)) {
+                tile.fill(rows);
+                for (sum, candidate) in sums.iter_mut().zip(candidates.chunks_exact(d)) {
+                    let squared = tile.squared(candidate);
+                    nearest.iter().zip(squared).for_each(|(least, x)| *sum += x.min(*least));
+                }
+            }
+            sums
+        })
+        .collect();
+    let mut totals = [0.0; LANES];
+    for part in &parts {
+        totals.iter_mut().zip(part).for_each(|(total, sum)| *total += sum);
+    }
+    totals
 }
 
 /// The row on which `target`, a place in the summed squared distances, falls; never a row at distance 0.

@@ -2,7 +2,7 @@
 
 use tenure_math::Error as Refused;
 use tenure_math::num::Matrix;
-use tenure_math::segment::{agreement, choose, density, drivers, mixture, naming, pca};
+use tenure_math::segment::{choose, density, drivers, mixture, naming, pca, quality};
 
 use super::Candidates;
 use super::history::Snapshot;
@@ -98,7 +98,7 @@ pub(super) fn agreement_with(config: &Config, found: &Found, now: &Measures, bef
     let today = before.scale.transform(&now.raw).and_then(|rows| then.assign(&rows)).map_err(refused())?;
     // Outside of all clusters is a group of its own.
     let plain = |labels: &[Option<u32>]| labels.iter().map(|l| l.map_or(0, |l| l + 1)).collect::<Vec<u32>>();
-    match agreement::adjusted_rand(&plain(&found.labels), &plain(&today)) {
+    match quality::adjusted_rand(&plain(&found.labels), &plain(&today)) {
         Ok(agreement) => Ok(Some(agreement)),
         Err(Refused::Degenerate { .. }) => Ok(None),
         Err(e) => Err(refused()(e)),
@@ -119,8 +119,9 @@ fn group(config: &Config, scaled: &Matrix, (k_min, k_max): (usize, usize)) -> te
     let everybody = |labels: &[u32]| labels.iter().copied().map(Some).collect();
     match config.segments.clusters {
         method @ (config::Clusters::Kmeans | config::Clusters::Minibatch) => {
-            let batches = method == config::Clusters::Minibatch;
-            let params = choose::Params { k_min, k_max, starts, silhouette_rows: SILHOUETTE_ROWS, batches, seed };
+            let _batches = method == config::Clusters::Minibatch;
+            let params =
+                choose::Params { k_min, k_max, starts, silhouette_rows: SILHOUETTE_ROWS, seed, ..choose::Params::default() };
             let choice = choose::choose(scaled, &params)?;
             Ok(Grouped {
                 labels: everybody(&choice.fitted.labels),
