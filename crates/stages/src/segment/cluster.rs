@@ -120,8 +120,14 @@ fn group(config: &Config, scaled: &Matrix, (k_min, k_max): (usize, usize)) -> te
     match config.segments.clusters {
         method @ (config::Clusters::Kmeans | config::Clusters::Minibatch) => {
             let _batches = method == config::Clusters::Minibatch;
-            let params =
-                choose::Params { k_min, k_max, starts, silhouette_rows: SILHOUETTE_ROWS, seed, ..choose::Params::default() };
+            let params = choose::Params {
+                k_min,
+                k_max,
+                starts,
+                silhouette_rows: SILHOUETTE_ROWS,
+                seed,
+                ..choose::Params::default()
+            };
             let choice = choose::choose(scaled, &params)?;
             Ok(Grouped {
                 labels: everybody(&choice.fitted.labels),
