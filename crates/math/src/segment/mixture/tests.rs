@@ -217,6 +217,8 @@ fn the_least_criterion_finds_the_number_of_clouds() {
     assert_eq!((choice.k, choice.candidates.len()), (4, 5));
     assert!(adjusted_rand(&choice.fitted.labels, &truth) > 0.99);
     assert!(choice.reason.starts_with("K = 4 has the least BIC, "), "{}", choice.reason);
+    let cut = choose_k(&data, 2, 3, &Params { starts: 8, ..Params::new(1, 1) }).unwrap();
+    assert!(cut.reason.starts_with("K = 3 has the least BIC, ") && cut.reason.contains("the greatest tried"));
     let few = Matrix::new(4, 1, vec![0.0, 0.0, 9.0, 9.0]).unwrap();
     let ended = choose_k(&few, 2, 5, &Params::new(1, 1)).unwrap();
     assert_eq!((ended.k, ended.candidates.len()), (2, 1));
