@@ -78,8 +78,18 @@ pub struct Choice {
 /// Tries every K of the range on standardised `data`. The range ends early where there are no more distinct rows.
 ///
 /// # Errors
-/// [`Error::Parameter`] when `k_min < 2` or `k_max < k_min`, otherwise those of [`kmeans::fit`] for the least K and of
-/// [`quality`].
+/// [`Error::Parameter`] when `k_min < 2` or `k_max < k_min`, otherwise those of [`kmeans::fit`] for the least K, of
+/// [`quality`] and of [`stability`].
+///
+/// ```
+/// use tenure_math::{num::Matrix, segment::choose};
+/// // Three heaps of twenty on a line.
+/// let data = Matrix::new(60, 1, (0..60).map(|i| f64::from(i % 3) * 100.0 + f64::from(i) / 60.0).collect())?;
+/// let choice = choose::choose(&data, &choose::Params::default())?;
+/// assert_eq!((choice.k, choice.candidates.len()), (3, 6));
+/// assert_eq!(choice.candidates[0].stability.map(|s| s.mean), Some(1.0));
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
 pub fn choose(data: &Matrix, params: &Params) -> Result<Choice> {
     if params.k_min < 2 {
         return Err(Error::Parameter { name: "k_min", value: params.k_min as f64, expected: "at least 2" });

@@ -4,10 +4,13 @@
 //! [`scale`] puts columns on one footing, [`kmeans`] partitions the rows, [`quality`] measures a partition, [`choose`]
 //! settles the number of clusters and [`naming`] gives them names people use.
 
+#[cfg(test)]
+mod checks;
 pub mod choose;
 pub mod kmeans;
 mod lloyd;
 pub mod map10;
+pub mod minibatch;
 pub mod naming;
 mod panel;
 pub mod pca;
