@@ -2,7 +2,8 @@
 //!
 //! `kmeans FILE COLUMNS K STARTS SEED` fits K-means to the rows of `FILE` (little-endian f64, row by row) and prints the
 //! seconds of the fit alone, by the clock and of the processors, the inertia and the sizes as JSON. With `choose` in the
-//! place of K it takes the K of 3 to 8 that the data speak for, as the segment stage does, and prints the reason too.
+//! place of K it takes the K of 3 to 8 that the data speak for, as the segment stage does, and prints the reason too; with
+//! `batch:K` it fits mini-batch K-means.
 //! Threads are rayon's (`RAYON_NUM_THREADS`).
 #![allow(
     clippy::disallowed_methods,
@@ -14,7 +15,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use tenure_math::num::Matrix;
-use tenure_math::segment::{choose, kmeans};
+use tenure_math::segment::{choose, kmeans, minibatch};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,6 +29,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         "choose" => {
             let choice = choose::choose(&data, &choose::Params { starts, seed, ..choose::Params::default() })?;
             (choice.fitted, choice.reason)
+        }
+        k if k.starts_with("batch:") => {
+            let params = minibatch::Params { starts, ..minibatch::Params::new(k[6..].parse()?, seed) };
+            (minibatch::fit(&data, &params)?, "K was given".to_owned())
         }
         k => {
             let params = kmeans::Params { starts, ..kmeans::Params::new(k.parse()?, seed) };

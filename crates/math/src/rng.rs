@@ -3,7 +3,7 @@
 //! A stream depends on nothing but its three names, so work may be spread over any number of threads and comes out
 //! with the same bytes.
 
-use rand::SeedableRng;
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 /// The generator of every stream: PCG XSL RR 128/64 (O'Neill 2014).
@@ -41,6 +41,26 @@ pub fn stream(seed: u64, task: &str, index: u64) -> Stream {
 pub fn seed_of(seed: u64, task: &str, index: u64) -> u64 {
     use rand::Rng;
     stream(seed, task, index).next_u64()
+}
+
+/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S); all rows where `m >= n`.
+///
+/// ```
+/// use tenure_math::rng;
+/// let rows = rng::sample(100, 5, &mut rng::stream(7, "doc", 0));
+/// assert!(rows.len() == 5 && rows.is_sorted() && rows.iter().all(|row| *row < 100));
+/// assert_eq!(rng::sample(3, 9, &mut rng::stream(7, "doc", 0)), [0, 1, 2]);
+/// ```
+#[must_use]
+pub fn sample(n: usize, m: usize, stream: &mut Stream) -> Vec<usize> {
+    let m = m.min(n);
+    let mut rows = Vec::with_capacity(m);
+    for i in 0..n {
+        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
+            rows.push(i);
+        }
+    }
+    rows
 }
 
 /// One step of SplitMix64 (Steele, Lea and Flood 2014).

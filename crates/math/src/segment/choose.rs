@@ -10,7 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{kmeans, quality, stability};
+use super::{kmeans, minibatch, quality, stability};
 use crate::error::{Error, Result};
 use crate::num::Matrix;
 
@@ -27,13 +27,15 @@ pub struct Params {
     pub silhouette_rows: usize,
     /// Resamples over which the stability of each K is measured; below 2 it is left out.
     pub resamples: usize,
+    /// Whether every K is fitted by small batches ([`minibatch`]) and not on all rows at once.
+    pub batches: bool,
     /// The run's seed.
     pub seed: u64,
 }
 
 impl Default for Params {
     fn default() -> Self {
-        Self { k_min: 3, k_max: 8, starts: 3, silhouette_rows: 2000, resamples: 20, seed: 0 }
+        Self { k_min: 3, k_max: 8, starts: 3, silhouette_rows: 2000, resamples: 20, batches: false, seed: 0 }
     }
 }
 
@@ -78,8 +80,18 @@ pub struct Choice {
 /// Tries every K of the range on standardised `data`. The range ends early where there are no more distinct rows.
 ///
 /// # Errors
-/// [`Error::Parameter`] when `k_min < 2` or `k_max < k_min`, otherwise those of [`kmeans::fit`] for the least K and of
-/// [`quality`].
+/// [`Error::Parameter`] when `k_min < 2` or `k_max < k_min`, otherwise those of [`kmeans::fit`] for the least K, of
+/// [`quality`] and of [`stability`].
+///
+/// ```
+/// use tenure_math::{num::Matrix, segment::choose};
+/// // Three heaps of twenty on a line.
+/// let data = Matrix::new(60, 1, (0..60).map(|i| f64::from(i % 3) * 100.0 + f64::from(i) / 60.0).collect())?;
+/// let choice = choose::choose(&data, &choose::Params::default())?;
+/// assert_eq!((choice.k, choice.candidates.len()), (3, 6));
+/// assert_eq!(choice.candidates[0].stability.map(|s| s.mean), Some(1.0));
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
 pub fn choose(data: &Matrix, params: &Params) -> Result<Choice> {
     if params.k_min < 2 {
         return Err(Error::Parameter { name: "k_min", value: params.k_min as f64, expected: "at least 2" });
@@ -90,8 +102,12 @@ pub fn choose(data: &Matrix, params: &Params) -> Result<Choice> {
     let mut candidates: Vec<Candidate> = Vec::new();
     let mut partitions = Vec::new();
     for k in params.k_min..=params.k_max {
-        let wanted = kmeans::Params { starts: params.starts, ..kmeans::Params::new(k, params.seed) };
-        let fitted = match kmeans::fit(data, &wanted) {
+        let partition = if params.batches {
+            minibatch::fit(data, &minibatch::Params { starts: params.starts, ..minibatch::Params::new(k, params.seed) })
+        } else {
+            kmeans::fit(data, &kmeans::Params { starts: params.starts, ..kmeans::Params::new(k, params.seed) })
+        };
+        let fitted = match partition {
             Err(Error::TooFew { .. }) if k > params.k_min => break,
             other => other?,
         };

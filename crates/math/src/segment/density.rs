@@ -29,7 +29,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use self::tree::Tree;
-use super::mixture::sample;
 use super::panel::CHUNK;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
@@ -132,7 +131,7 @@ pub fn fit(data: &Matrix, params: &Params) -> Result<Fitted> {
         return Err(Error::Parameter { name: "resolution", value: params.resolution, expected });
     }
     let sampled = if n > params.rows {
-        data.select_rows(&sample(n, params.rows, params.seed, "segment/density/rows"))
+        data.select_rows(&rng::sample(n, params.rows, &mut rng::stream(params.seed, "segment/density/rows", 0)))
     } else {
         data.clone()
     };

@@ -65,13 +65,7 @@ pub fn shuffled<T: PartialEq>(
         return Err(Error::TooFew { what: "drivers of the groups", needed: 2, found: data.n_rows() });
     }
     let mut stream = rng::stream(params.seed, "segment/drivers", 0);
-    let mut order: Vec<usize> = (0..data.n_rows()).collect();
-    if data.n_rows() > params.rows {
-        deal(&mut order, &mut stream);
-        order.truncate(params.rows);
-        order.sort_unstable();
-    }
-    let data = data.select_rows(&order);
+    let data = data.select_rows(&rng::sample(data.n_rows(), params.rows, &mut stream));
     let (n, d) = (data.n_rows(), data.n_cols());
     let labels = assign(&data)?;
     num::require_len("groups of the rows", n, labels.len())?;

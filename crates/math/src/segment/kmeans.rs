@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::lloyd::{self, Settled, assign_all, inertia};
 use super::panel::{CHUNK, squared_distance};
-use super::seeding::{sample, seeds};
+use super::seeding::seeds;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
 use crate::rng;
@@ -113,25 +113,26 @@ pub fn fit(data: &Matrix, params: &Params) -> Result<Fitted> {
     fit_exploring(data, params, EXPLORED)
 }
 
-fn fit_exploring(data: &Matrix, params: &Params, explored: usize) -> Result<Fitted> {
+pub(super) fn fit_exploring(data: &Matrix, params: &Params, explored: usize) -> Result<Fitted> {
     params.check()?;
     require_rows(data, params.k)?;
     let n = data.n_rows();
     let shift_limit = params.tolerance * mean_variance(data);
-    if n <= explored {
-        return finish(data, best_start(data, params, shift_limit)?, shift_limit);
-    }
-    let part = sample(n, explored, &mut rng::stream(params.seed, "segment/kmeans/sample", 0));
-    let found = match all_starts(&data.select_rows(&part), params, shift_limit) {
-        // Too few distinct rows in the sample say nothing about the whole.
-        Err(Error::TooFew { .. }) => best_start(data, params, shift_limit)?,
-        Err(other) => return Err(other),
-        Ok(ends) => {
-            let best = best_on_all(data, ends);
-            lloyd::descend(data, best.centroids, params.max_iterations, POLISH * shift_limit)
+    let found = if n <= explored {
+        best_start(data, params, shift_limit)?
+    } else {
+        let part = rng::sample(n, explored, &mut rng::stream(params.seed, "segment/kmeans/sample", 0));
+        match all_starts(&data.select_rows(&part), params, shift_limit) {
+            // Too few distinct rows in the sample say nothing about the whole.
+            Err(Error::TooFew { .. }) => best_start(data, params, shift_limit)?,
+            Err(other) => return Err(other),
+            Ok(ends) => {
+                let best = best_on_all(data, ends);
+                lloyd::descend(data, best.centroids, params.max_iterations, POLISH * shift_limit)
+            }
         }
     };
-    finish(data, found, shift_limit)
+    finish(data, found.centroids, found.iterations, found.shift <= shift_limit)
 }
 
 impl Fitted {
@@ -149,7 +150,7 @@ impl Fitted {
 }
 
 /// Refuses what no partition into `k` groups can be made of.
-fn require_rows(data: &Matrix, k: usize) -> Result<()> {
+pub(super) fn require_rows(data: &Matrix, k: usize) -> Result<()> {
     if data.n_cols() == 0 {
         return Err(Error::Degenerate { what: "k-means", reason: "there are no columns" });
     }
@@ -200,15 +201,14 @@ fn best_on_all(data: &Matrix, ends: Vec<End>) -> Settled {
 }
 
 /// The last pass over all rows: their groups, the sizes and the inertia, the largest group first.
-fn finish(data: &Matrix, found: Settled, shift_limit: f64) -> Result<Fitted> {
-    let Settled { centroids, iterations, shift } = found;
+pub(super) fn finish(data: &Matrix, centroids: Vec<f64>, iterations: usize, converged: bool) -> Result<Fitted> {
     let mut labels = vec![0; data.n_rows()];
     let inertia = assign_all(data, &centroids, &mut labels);
     let k = centroids.len() / data.n_cols();
     let mut sizes = vec![0; k];
     labels.iter().for_each(|&c| sizes[c as usize] += 1);
     let centroids = Matrix::new(k, data.n_cols(), centroids)?;
-    let mut fitted = Fitted { centroids, sizes, inertia, iterations, converged: shift <= shift_limit, labels };
+    let mut fitted = Fitted { centroids, sizes, inertia, iterations, converged, labels };
     largest_first(&mut fitted);
     Ok(fitted)
 }
@@ -246,24 +246,8 @@ fn mean_variance(data: &Matrix) -> f64 {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
+    use super::super::checks::clouds;
     use super::*;
-    use crate::rng;
-    use rand::RngExt;
-
-    /// `k` round clouds of `each` rows around places far apart, in `d` columns.
-    fn clouds(k: usize, each: usize, d: usize, seed: u64) -> Matrix {
-        let mut s = rng::stream(seed, "segment/kmeans/test", 0);
-        let mut values = Vec::new();
-        for _ in 0..each {
-            for c in 0..k {
-                for j in 0..d {
-                    let centre = if j == c % d { 10.0 * (1 + c / d) as f64 } else { 0.0 };
-                    values.push(centre + s.random::<f64>() + s.random::<f64>() - 1.0);
-                }
-            }
-        }
-        Matrix::new(each * k, d, values).unwrap()
-    }
 
     #[test]
     fn separate_clouds_are_found() {

@@ -20,7 +20,6 @@ mod gaussian;
 pub(super) mod tests;
 
 use gaussian::{Law, Work, laws, maximise, over_chunks};
-use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -159,7 +158,8 @@ pub fn fit(data: &Matrix, params: &Params) -> Result<Fitted> {
     }
     let sampled;
     let rows = if n > params.rows {
-        sampled = data.select_rows(&sample(n, params.rows, params.seed, "segment/mixture/rows"));
+        sampled =
+            data.select_rows(&rng::sample(n, params.rows, &mut rng::stream(params.seed, "segment/mixture/rows", 0)));
         &sampled
     } else {
         data
@@ -408,16 +408,4 @@ fn check(data: &Matrix) -> Result<()> {
         return Err(Error::Degenerate { what: WHAT, reason: "values beyond 1e150 cannot be squared" });
     }
     Ok(())
-}
-
-/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S).
-pub(super) fn sample(n: usize, m: usize, seed: u64, task: &str) -> Vec<usize> {
-    let mut stream = rng::stream(seed, task, 0);
-    let mut rows = Vec::with_capacity(m);
-    for i in 0..n {
-        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
-            rows.push(i);
-        }
-    }
-    rows
 }

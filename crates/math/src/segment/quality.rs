@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::seeding::sample;
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
 use crate::rng;
@@ -56,7 +55,7 @@ pub fn silhouette(data: &Matrix, labels: &[u32], cap: usize, seed: u64) -> Resul
     }
     let exact = data.n_rows() <= cap;
     let stream = || rng::stream(seed, "segment/silhouette", 0);
-    let rows = if exact { (0..data.n_rows()).collect() } else { sample(data.n_rows(), cap, &mut stream()) };
+    let rows = if exact { (0..data.n_rows()).collect() } else { rng::sample(data.n_rows(), cap, &mut stream()) };
     let (points, labels) = (data.select_rows(&rows), rows.iter().map(|&i| labels[i] as usize).collect::<Vec<_>>());
     let mut sizes = vec![0_usize; labels.iter().max().map_or(0, |m| m + 1)];
     labels.iter().for_each(|&c| sizes[c] += 1);

@@ -42,17 +42,6 @@ pub(super) fn seeds(data: &Matrix, k: usize, seed: u64, start: u64) -> Result<Ve
     Ok(centroids)
 }
 
-/// `m` different rows of `n`, ascending, by selection sampling (Knuth, vol. 2, algorithm S).
-pub(super) fn sample(n: usize, m: usize, stream: &mut rng::Stream) -> Vec<usize> {
-    let mut rows = Vec::with_capacity(m);
-    for i in 0..n {
-        if stream.random::<f64>() * ((n - i) as f64) < (m - rows.len()) as f64 {
-            rows.push(i);
-        }
-    }
-    rows
-}
-
 /// Lowers each row's squared distance from the seeds so far to that from `centre` where this is less, and returns the
 /// sums chunk by chunk.
 fn approach(data: &Matrix, centre: &[f64], nearest: &mut [f64]) -> Vec<f64> {

@@ -13,7 +13,6 @@ use rand::RngExt;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::seeding::sample;
 use super::{kmeans, quality};
 use crate::error::{Error, Result};
 use crate::num::{self, Matrix};
@@ -54,7 +53,7 @@ pub fn stability(data: &Matrix, fitted: &kmeans::Fitted, resamples: usize, seed:
     let n = data.n_rows();
     num::require_len("labels", n, fitted.labels.len())?;
     let rows = n.min(ROWS);
-    let compared = sample(n, rows, &mut rng::stream(seed, "segment/stability/rows", 0));
+    let compared = rng::sample(n, rows, &mut rng::stream(seed, "segment/stability/rows", 0));
     let (points, kept) = (data.select_rows(&compared), compared.iter().map(|&i| fitted.labels[i]).collect::<Vec<_>>());
     let agreement = |b: usize| {
         let mut stream = rng::stream(seed, "segment/stability", b as u64);

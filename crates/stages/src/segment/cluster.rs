@@ -119,12 +119,12 @@ fn group(config: &Config, scaled: &Matrix, (k_min, k_max): (usize, usize)) -> te
     let everybody = |labels: &[u32]| labels.iter().copied().map(Some).collect();
     match config.segments.clusters {
         method @ (config::Clusters::Kmeans | config::Clusters::Minibatch) => {
-            let _batches = method == config::Clusters::Minibatch;
             let params = choose::Params {
                 k_min,
                 k_max,
                 starts,
                 silhouette_rows: SILHOUETTE_ROWS,
+                batches: method == config::Clusters::Minibatch,
                 seed,
                 ..choose::Params::default()
             };
