@@ -315,6 +315,19 @@ mod tests {
     }
 
     #[test]
+    fn more_starts_are_never_worse_and_sometimes_better() {
+        let data = clouds(1, 2000, 3, 4);
+        let mut better = 0;
+        for seed in 0..10 {
+            let of = |starts: usize| fit(&data, &Params { starts, ..Params::new(7, seed) }).unwrap().inertia;
+            let (one, ten) = (of(1), of(10));
+            assert!(ten <= one);
+            better += u32::from(ten < one * 0.999);
+        }
+        assert!(better >= 5, "{better}");
+    }
+
+    #[test]
     fn rivals_of_the_sample_are_compared_over_all_rows() {
         let data = Matrix::new(4, 1, vec![0.0, 1.0, 10.0, 11.0]).unwrap();
         let end = |inertia: f64, places: [f64; 2]| {

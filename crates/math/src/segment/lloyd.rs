@@ -320,6 +320,46 @@ mod tests {
     }
 
     #[test]
+    fn bounds_hold_wherever_the_centroids_go() {
+        let mut s = rng::stream(3, "segment/lloyd/test", 1);
+        let mut draw = |scale: f64| s.random::<f64>() * scale;
+        let (n, d, k) = (700, 2, 5);
+        let data = Matrix::new(n, d, (0..n * d).map(|_| draw(10.0)).collect()).unwrap();
+        let mut centroids: Vec<f64> = (0..k * d).map(|_| draw(10.0)).collect();
+        let mut shifts = Shifts { each: vec![0.0; k], largest: 0.0, second: 0.0, largest_at: 0 };
+        let mut places = Places { labels: vec![NOWHERE; n], upper: vec![0.0; n], lower: vec![0.0; n] };
+        let mut held = 0;
+        for t in 0..30 {
+            let round = Round {
+                first: t == 0,
+                columns: d,
+                centroids: &centroids,
+                near: half_gaps(&centroids, d),
+                shifts: &shifts,
+            };
+            places.step(&data, &round);
+            for i in 0..n {
+                let all: Vec<f64> =
+                    centroids.chunks_exact(d).map(|m| squared_distance(data.row(i), m).sqrt()).collect();
+                let own = places.labels[i] as usize;
+                let other = (0..k).filter(|&c| c != own).map(|c| all[c]).fold(f64::INFINITY, f64::min);
+                assert!(all[own] <= other && all[own] <= places.upper[i] + 1e-9 && places.lower[i] <= other + 1e-9);
+                held += usize::from(places.lower[i] < other - 1e-9);
+            }
+            // One centroid at a time, each in its turn the one that goes farthest; the others stay or go a little.
+            let before = centroids.clone();
+            let far = t % k;
+            for (c, m) in centroids.chunks_exact_mut(d).enumerate() {
+                let reach = if c == far { 0.6 } else { 0.1 };
+                m.iter_mut().for_each(|x| *x += draw(reach) - reach / 2.0);
+            }
+            shifts = shifts_between(&before, &centroids, d);
+        }
+        // Many rows were never measured anew: their bounds were moved along, which is what this is about.
+        assert!(held > 30 * n / 4, "{held}");
+    }
+
+    #[test]
     fn an_iteration_stops_at_its_limits() {
         let data = Matrix::new(6, 1, vec![0.0, 1.0, 2.0, 3.0, 4.0, 50.0]).unwrap();
         let once = descend(&data, vec![0.0, 1.0], 1, 0.0);

@@ -81,11 +81,11 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]
     use super::*;
 
-    /// `n` rows in `k` squares, 8 apart.
+    /// `n` rows in `k` squares, 8 apart, one square after the other.
     fn squares(k: usize, n: usize) -> Matrix {
         let mut s = rng::stream(1, "segment/stability/test", 0);
         let values = (0..n).flat_map(|i| {
-            let c = i % k;
+            let c = i * k / n;
             [(c % 2) as f64 * 8.0 + s.random::<f64>(), (c / 2) as f64 * 8.0 + s.random::<f64>()]
         });
         Matrix::new(n, 2, values.collect()).unwrap()
