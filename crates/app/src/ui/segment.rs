@@ -23,6 +23,7 @@ pub(super) fn lines(facts: &Value) -> Vec<String> {
     lines.push(String::new());
     lines.extend(columns(&clusters(facts)));
     lines.extend(say(&format!("Clusters by {}: {}", text(&facts["method"]), text(&facts["reason"]))));
+    lines.extend(columns(&tried(&facts["candidates"])));
     let drivers: Vec<String> = list(facts, "drivers")
         .iter()
         .map(|driver| format!("{} {}", text(&driver[0]), driver[1].as_f64().map(percent).unwrap_or_default()))
@@ -105,6 +106,33 @@ fn clusters(facts: &Value) -> Vec<Vec<String>> {
     }
     if let Some(outside) = facts["outside"].as_u64().filter(|n| *n > 0 && rows.len() > 1) {
         rows.push(vec!["(no cluster)".to_owned(), count(outside)]);
+    }
+    rows
+}
+
+/// Every number of clusters that was tried, with its figures.
+fn tried(candidates: &Value) -> Vec<Vec<String>> {
+    let header = |names: &[&str]| vec![names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()];
+    let figure = |value: &Value, digits| value.as_f64().map_or_else(|| "–".to_owned(), |v| fixed(v, digits));
+    let (mut rows, list, figures): (_, _, &[(&str, usize)]) = if let Some(list) = candidates["kmeans"].as_array() {
+        let names = ["clusters tried", "silhouette", "Davies-Bouldin", "inertia", "stability", "smallest"];
+        (
+            header(&names),
+            list,
+            &[("/silhouette/mean", 3), ("/davies_bouldin", 3), ("/inertia", 0), ("/stability/mean", 2)],
+        )
+    } else if let Some(list) = candidates["mixture"].as_array() {
+        (header(&["clusters tried", "BIC", "log-likelihood", "smallest"]), list, &[("/bic", 1), ("/log_likelihood", 4)])
+    } else {
+        return Vec::new();
+    };
+    for candidate in list {
+        let mut row = vec![text(&candidate["k"])];
+        row.extend(
+            figures.iter().map(|(place, digits)| figure(candidate.pointer(place).unwrap_or(&Value::Null), *digits)),
+        );
+        row.push(candidate["smallest"].as_u64().map(count).unwrap_or_default());
+        rows.push(row);
     }
     rows
 }

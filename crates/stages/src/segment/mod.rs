@@ -162,12 +162,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let labels = found.as_ref().map_or_else(|| vec![None; n], |f| f.labels.clone());
     let assigned = Assigned {
         ids: now.ids.clone(),
+        as_of: vec![now.as_of.to_string(); n],
         scores: now.scores.clone(),
         segments: now.segments.iter().map(|&s| map.name(s).to_owned()).collect(),
         cluster_names: model.names_of(&labels),
         clusters: labels,
     };
-    store::write_columns(&run.write(artifact::SEGMENT_ASSIGNMENTS)?, &assigned.columns(now.as_of))?;
+    store::write_columns(&run.write(artifact::SEGMENT_ASSIGNMENTS)?, &assigned.columns())?;
     let plane = found.as_ref().and_then(|f| f.plane.as_ref());
     if let Some(plane) = plane {
         let names = assigned

@@ -91,6 +91,8 @@ impl Grouping {
 pub struct Assigned {
     /// The customers, in the order of the table.
     pub ids: Vec<String>,
+    /// The snapshot at which each stands.
+    pub as_of: Vec<String>,
     /// Their scores.
     pub scores: rfm::Scores,
     /// Their segments.
@@ -173,8 +175,13 @@ impl Model {
             Some(clusters) => clusters.assign(&frame)?,
             None => vec![None; recency.len()],
         };
+        let as_of = match there.iter().any(|name| name == "as_of") {
+            true => frame.opt_texts("as_of")?.into_iter().map(Option::unwrap_or_default).collect(),
+            false => vec![self.as_of.to_string(); recency.len()],
+        };
         Ok(Assigned {
             ids: texts(&frame, file)?,
+            as_of,
             cluster_names: self.names_of(&clusters),
             scores: rfm::Scores { recency, frequency, monetary },
             segments,
@@ -198,12 +205,12 @@ impl Clusters {
 }
 
 impl Assigned {
-    /// The columns of `outputs/segment_assignments.parquet`, where all stand as of one snapshot.
-    pub(super) fn columns(&self, as_of: Instant) -> Vec<(&'static str, Column)> {
+    /// The columns of `outputs/segment_assignments.parquet`.
+    pub(super) fn columns(&self) -> Vec<(&'static str, Column)> {
         let scores = |scores: &[u8]| Column::I64(scores.iter().map(|&s| i64::from(s)).collect());
         vec![
             ("customer_id", Column::Text(self.ids.clone())),
-            ("as_of", Column::Text(vec![as_of.to_string(); self.ids.len()])),
+            ("as_of", Column::Text(self.as_of.clone())),
             ("recency_score", scores(&self.scores.recency)),
             ("frequency_score", scores(&self.scores.frequency)),
             ("monetary_score", scores(&self.scores.monetary)),

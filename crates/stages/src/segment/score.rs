@@ -38,7 +38,7 @@ pub struct Counted {
 
 /// Gives the customers of `file` (a table with the columns of the features) the segments and clusters of the model that
 /// `run` has saved, and writes them to `to`, a CSV or Parquet file, with the columns of
-/// `outputs/segment_assignments.parquet`.
+/// `outputs/segment_assignments.parquet`; where the table has no `as_of`, that of the model stands.
 ///
 /// # Errors
 /// As [`Model::load`] and [`Model::assign`]; [`Error::Input`] when `to` is `file` itself or of another form.
@@ -56,7 +56,7 @@ pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
     let assigned = model.assign(file)?;
     // Whole or not at all: another name first, then the right one.
     let draft = to.with_extension("unfinished");
-    let written = if is_csv { write_csv(&assigned, &model, &draft) } else { write_parquet(&assigned, &model, &draft) };
+    let written = if is_csv { write_csv(&assigned, &draft) } else { write_parquet(&assigned, &draft) };
     let moved = written.and_then(|()| std::fs::rename(&draft, to).map_err(Error::io(to)));
     if moved.is_err() {
         let _ = std::fs::remove_file(&draft);
@@ -84,18 +84,17 @@ pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
     })
 }
 
-fn write_parquet(assigned: &Assigned, model: &Model, path: &Path) -> Result<()> {
-    store::write_columns(path, &assigned.columns(model.as_of))?;
+fn write_parquet(assigned: &Assigned, path: &Path) -> Result<()> {
+    store::write_columns(path, &assigned.columns())?;
     Ok(())
 }
 
-fn write_csv(assigned: &Assigned, model: &Model, path: &Path) -> Result<()> {
-    let as_of = model.as_of.to_string();
+fn write_csv(assigned: &Assigned, path: &Path) -> Result<()> {
     let rows: Vec<Vec<String>> = (0..assigned.ids.len())
         .map(|i| {
             vec![
                 assigned.ids[i].clone(),
-                as_of.clone(),
+                assigned.as_of[i].clone(),
                 assigned.scores.recency[i].to_string(),
                 assigned.scores.frequency[i].to_string(),
                 assigned.scores.monetary[i].to_string(),
@@ -106,7 +105,7 @@ fn write_csv(assigned: &Assigned, model: &Model, path: &Path) -> Result<()> {
             ]
         })
         .collect();
-    let columns = assigned.columns(model.as_of);
+    let columns = assigned.columns();
     let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     artifact::write_csv(path, &header, &rows)
 }
