@@ -239,7 +239,7 @@ fn the_map_is_the_users_to_choose() {
 
     // A map that leaves somebody out is refused before anything is read.
     settings.segments.rules[1].codes.pop();
-    let error = pipeline::run(&ctx(1), &settings, &[BASE.file.clone()], &dir.path().join("none")).unwrap_err();
+    let error = pipeline::run(&ctx(1), &settings, std::slice::from_ref(&BASE.file), &dir.path().join("none")).unwrap_err();
     assert!(error.to_string().contains("no rule claims 551, 552, 553"), "{error}");
     assert!(!dir.path().join("none").join(artifact::MANIFEST).exists());
 }
