@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tenure_math::num::Matrix;
 use tenure_math::pace::Past;
-use tenure_math::season::Around;
+use tenure_math::season::{Around, Closed};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
 use tenure_tables::store::{self, Column};
@@ -23,6 +23,8 @@ const ROW_BUDGET: usize = 600_000;
 /// Look-back of the seasonal forecast, days: as long as the data reach, between these.
 const SEASON_LOOK_BACK_DAYS: (i64, i64) = (60, 90);
 const YEAR_DAYS: i64 = 365;
+/// Closed windows in which newcomers are counted, the latest first.
+const CLOSED_WINDOWS: usize = 12;
 
 /// Rows of (snapshot, customer), ordered by snapshot and then by customer.
 #[derive(Debug, Clone)]
@@ -232,11 +234,15 @@ pub(crate) fn season(
         ("1 recent last year".to_owned(), last_year.plus_days(-look_back), last_year),
         ("2 window last year".to_owned(), last_year, last_year.plus_days(horizon_days)),
     ];
-    // Newcomers are counted over a quarter at most: over half a year last year's window holds them already.
-    let newcomers = horizon_days.min(SEASON_LOOK_BACK_DAYS.1);
-    let closed = snapshots.iter().rev().copied().filter(|s| s.plus_days(newcomers) <= snapshot).take(4);
-    for (k, start) in closed.enumerate() {
-        windows.push((format!("3 closed {k}"), start, start.plus_days(newcomers)));
+    let closed: Vec<Instant> = snapshots
+        .iter()
+        .rev()
+        .copied()
+        .filter(|s| s.plus_days(horizon_days) <= snapshot)
+        .take(CLOSED_WINDOWS)
+        .collect();
+    for (k, &start) in closed.iter().enumerate() {
+        windows.push((format!("3 closed {k:02}"), start, start.plus_days(horizon_days)));
     }
     engine.register("order_events", &run.read(artifact::ORDER_EVENTS, Stage::Features)?)?;
     let path = run.write("data/portfolio_windows.parquet")?;
@@ -256,7 +262,16 @@ pub(crate) fn season(
         recent: total[0],
         recent_last_year: total[1],
         window_last_year: total[2],
-        closed: total[3..].iter().copied().zip(known[3..].iter().copied()).collect(),
+        history_days: snapshot.days_since(timeline.data_start),
+        closed: closed
+            .iter()
+            .zip(total[3..].iter().zip(&known[3..]))
+            .map(|(start, (&total, &known))| Closed {
+                history_days: start.days_since(timeline.data_start),
+                total,
+                known,
+            })
+            .collect(),
     };
     Ok(Some(Season {
         buyers: around(totals.f64s("buyers")?, totals.f64s("known_buyers")?),

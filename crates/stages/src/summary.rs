@@ -111,8 +111,8 @@ pub struct Segment {
     pub customers: u64,
     /// Their share of all customers.
     pub customer_share: f64,
-    /// Their share of all revenue before `as_of`.
-    pub revenue_share: f64,
+    /// Their share of all revenue before `as_of`; `None` where there is none.
+    pub revenue_share: Option<f64>,
     /// Mean churn probability.
     pub p_churn_mean: Option<f64>,
     /// Mean value.

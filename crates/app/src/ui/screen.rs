@@ -122,7 +122,7 @@ fn segments(all: &[Segment], checks: Vec<String>, room: usize, style: Style) -> 
             segment.name.clone(),
             count(segment.customers),
             percent(segment.customer_share),
-            percent(segment.revenue_share),
+            or_nothing(segment.revenue_share, percent),
             or_nothing(segment.p_churn_mean, percent),
             or_nothing(segment.value_mean, &in_money),
         ]);
@@ -133,7 +133,7 @@ fn segments(all: &[Segment], checks: Vec<String>, room: usize, style: Style) -> 
             format!("{} more", rest.len()),
             count(rest.iter().map(|segment| segment.customers).sum()),
             percent(rest.iter().map(|segment| segment.customer_share).sum()),
-            percent(rest.iter().map(|segment| segment.revenue_share).sum()),
+            or_nothing(rest.iter().map(|segment| segment.revenue_share).sum(), percent),
         ]);
     }
     let mut lines = columns(&rows);

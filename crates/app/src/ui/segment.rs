@@ -14,7 +14,7 @@ pub(super) fn lines(facts: &Value) -> Vec<String> {
     if let Some(moves) = facts["moves"].as_object() {
         let stayed = |key: &str| moves[key].as_f64().map(percent).unwrap_or_default();
         lines.extend(say(&format!(
-            "From one snapshot to the next {} stay in their segment (the last: {}).{}",
+            "From one snapshot to the next {} of the customers stay in their segment (the last: {}).{}",
             stayed("stayed_share"),
             stayed("stayed_share_last"),
             moves["journey"].as_object().map(span).unwrap_or_default(),
@@ -22,7 +22,9 @@ pub(super) fn lines(facts: &Value) -> Vec<String> {
     }
     lines.push(String::new());
     lines.extend(columns(&clusters(facts)));
-    lines.extend(say(&format!("Clusters by {}: {}", text(&facts["method"]), text(&facts["reason"]))));
+    let none = if list(facts, "clusters").is_empty() { " none, because" } else { "" };
+    let reason = text(&facts["reason"]);
+    lines.extend(say(&format!("Clusters by {}:{none} {}.", text(&facts["method"]), reason.trim_end_matches('.'))));
     lines.extend(columns(&tried(&facts["candidates"])));
     let drivers: Vec<String> = list(facts, "drivers")
         .iter()
@@ -67,6 +69,9 @@ pub(super) fn scored(scored: &Scored) -> String {
         scored.fitted_as_of,
         scored.to
     )];
+    if scored.filled > 0 {
+        lines.push(format!("{} missing measures were filled with the fitted median.", count(scored.filled)));
+    }
     lines.extend(table("segment", &scored.segments));
     if !scored.clusters.is_empty() {
         lines.extend(table("cluster", &scored.clusters));
@@ -78,7 +83,7 @@ fn segments(facts: &Value) -> Vec<Vec<String>> {
     let journeys = facts["moves"]["journey"]["segments"].as_array().cloned().unwrap_or_default();
     let mut header = vec!["segment", "customers", "of all", "of revenue"];
     if !journeys.is_empty() {
-        header.extend(["moved up", "stayed", "moved down", "left"]);
+        header.extend(["then", "moved up", "stayed", "moved down", "left"]);
     }
     let mut rows = vec![header.into_iter().map(str::to_owned).collect::<Vec<_>>()];
     for segment in list(facts, "segments") {
@@ -87,6 +92,7 @@ fn segments(facts: &Value) -> Vec<Vec<String>> {
         {
             let all = journey["customers"].as_f64().unwrap_or(0.0);
             let part = |key: &str| journey[key].as_f64().filter(|_| all > 0.0).map(|n| percent(n / all));
+            row.push(journey["customers"].as_u64().map(count).unwrap_or_default());
             row.extend(["up", "stayed", "down", "left"].map(|key| part(key).unwrap_or_else(|| "–".to_owned())));
         }
         rows.push(row);
@@ -94,18 +100,36 @@ fn segments(facts: &Value) -> Vec<Vec<String>> {
     rows
 }
 
+/// The clusters, and customers in none, with the means of the measures that they are made of.
 fn clusters(facts: &Value) -> Vec<Vec<String>> {
-    let mut rows = vec![
-        ["cluster", "customers", "of all", "of revenue", "recency days", "orders", "spend"].map(str::to_owned).to_vec(),
+    const SHORT: [(&str, &str, usize); 7] = [
+        ("recency_days", "days since", 0),
+        ("frequency", "orders", 1),
+        ("monetary_total", "spend", 0),
+        ("tenure_days", "tenure", 0),
+        ("unique_products", "products", 0),
+        ("monetary_avg", "per order", 0),
+        ("return_rate", "returned", 2),
     ];
-    for cluster in list(facts, "clusters") {
-        let mut row = profile(&cluster);
-        let mean = |key: &str, digits| cluster[key].as_f64().map(|v| fixed(v, digits)).unwrap_or_default();
-        row.extend([mean("recency_days", 0), mean("frequency", 1), mean("monetary_total", 0)]);
-        rows.push(row);
+    let mut all = list(facts, "clusters");
+    if all.is_empty() {
+        return Vec::new();
     }
-    if let Some(outside) = facts["outside"].as_u64().filter(|n| *n > 0 && rows.len() > 1) {
-        rows.push(vec!["(no cluster)".to_owned(), count(outside)]);
+    all.extend(facts["outside"].as_object().map(|_| facts["outside"].clone()));
+    let mean = |cluster: &Value, name: &str| {
+        list(cluster, "means").iter().find(|mean| mean[0] == name).and_then(|mean| mean[1].as_f64())
+    };
+    let shown: Vec<_> = SHORT.iter().filter(|(name, ..)| mean(&all[0], name).is_some()).collect();
+    let mut header = ["cluster", "customers", "of all", "of revenue"].map(str::to_owned).to_vec();
+    header.extend(shown.iter().map(|(_, title, _)| (*title).to_owned()));
+    let mut rows = vec![header];
+    for cluster in &all {
+        let mut row = profile(cluster);
+        row.extend(shown.iter().map(|(name, _, digits)| {
+            let value = mean(cluster, name).unwrap_or(0.0);
+            if *digits == 0 { count(value.max(0.0).round() as u64) } else { fixed(value, *digits) }
+        }));
+        rows.push(row);
     }
     rows
 }
@@ -122,7 +146,11 @@ fn tried(candidates: &Value) -> Vec<Vec<String>> {
             &[("/silhouette/mean", 3), ("/davies_bouldin", 3), ("/inertia", 0), ("/stability/mean", 2)],
         )
     } else if let Some(list) = candidates["mixture"].as_array() {
-        (header(&["clusters tried", "BIC", "log-likelihood", "smallest"]), list, &[("/bic", 1), ("/log_likelihood", 4)])
+        (
+            header(&["clusters tried", "BIC", "log-likelihood each", "smallest"]),
+            list,
+            &[("/bic", 1), ("/log_likelihood", 4)],
+        )
     } else {
         return Vec::new();
     };
@@ -138,7 +166,7 @@ fn tried(candidates: &Value) -> Vec<Vec<String>> {
 }
 
 fn profile(group: &Value) -> Vec<String> {
-    let share = |key: &str| group[key].as_f64().map(percent).unwrap_or_default();
+    let share = |key: &str| group[key].as_f64().map_or_else(|| "–".to_owned(), percent);
     vec![
         text(&group["name"]),
         group["customers"].as_u64().map(count).unwrap_or_default(),
@@ -149,9 +177,10 @@ fn profile(group: &Value) -> Vec<String> {
 
 fn span(journey: &serde_json::Map<String, Value>) -> String {
     format!(
-        " Moved and left: from {} to {}; left = bought nothing in between.",
+        " Then: customers of {}; by {} they had moved, or left: bought nothing in the {} days from then.",
         text(&journey["from"]),
-        text(&journey["to"])
+        text(&journey["to"]),
+        text(&journey["horizon_days"])
     )
 }
 

@@ -4,7 +4,7 @@
 //! order of the map's rules; clusters that were fitted anew have no such order and must not be compared so.
 //!
 //! A [`migration`] counts every pair of segments. A [`Journey`] sums a segment's customers up: `left` bought nothing
-//! between the two snapshots, whatever their scores say; of the others `up` stand in a better segment, `stayed` in the
+//! in the time in between, whatever their scores say; of the others `up` stand in a better segment, `stayed` in the
 //! same and `down` in a worse one.
 
 use serde::{Deserialize, Serialize};

@@ -182,6 +182,10 @@ struct People {
 
 /// The customers at `as_of`, with what the plan takes as their churn probability and value.
 fn population(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut Vec<String>) -> Result<People> {
+    // Scores that an earlier stage has left behind are there as files and no longer true.
+    for stage in [Stage::Segment, Stage::Churn, Stage::Value] {
+        run.record_of::<serde_json::Value>(stage)?;
+    }
     engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
     engine.register("segments", &run.read(artifact::SEGMENT_ASSIGNMENTS, Stage::Segment)?)?;
     engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;

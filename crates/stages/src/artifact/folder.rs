@@ -310,7 +310,11 @@ impl RunFolder {
             if stage == Stage::Clean {
                 self.manifest.timeline = *timeline;
             }
-            self.enter(stage, found, warnings);
+            // Where nothing is other than it was in this very run, what rests on it stands.
+            let manifest = &self.manifest;
+            if manifest.stages.get(name) != Some(&found) || manifest.made.get(name) != Some(&made) {
+                self.enter(stage, found, warnings);
+            }
             self.own(stage, made, facts)?;
             return Ok(true);
         }

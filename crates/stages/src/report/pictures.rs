@@ -60,7 +60,7 @@ pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Res
 struct SegmentRecord {
     clusters: Vec<ClusterRecord>,
     plane: Option<[f64; 2]>,
-    outside: u64,
+    outside: Option<ClusterRecord>,
 }
 
 #[derive(Deserialize)]
@@ -164,9 +164,9 @@ impl Room<'_> {
         let frame = self.engine.select("select x, y, cluster_name from segment_map order by customer_id", &[])?;
         let mut clusters: Vec<String> = record.clusters.iter().map(|c| c.name.clone()).collect();
         let mut customers: Vec<u64> = record.clusters.iter().map(|c| c.customers).collect();
-        if record.outside > 0 {
-            clusters.push(artifact::NO_CLUSTER.to_owned());
-            customers.push(record.outside);
+        if let Some(outside) = record.outside {
+            clusters.push(outside.name);
+            customers.push(outside.customers);
         }
         let label = frame
             .texts("cluster_name")?

@@ -8,6 +8,7 @@ use tenure_math::metric::bootstrap;
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::frame::Frame;
 
+use super::figure::number;
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
@@ -35,8 +36,8 @@ pub struct SegmentScores {
     pub frequency: f64,
     /// Mean net spend so far; `None` where the source holds no money.
     pub monetary_total: Option<f64>,
-    /// Share of all net spend so far.
-    pub revenue_share: f64,
+    /// Share of all net spend so far; `None` where there is none.
+    pub revenue_share: Option<f64>,
     /// Mean engagement score.
     pub engagement_score: f64,
     /// Mean churn probability; `None` without a model.
@@ -81,8 +82,18 @@ pub(super) fn write(
         segment.value_test = value.as_ref().ok().and_then(|test| test.of(&segment.segment));
     }
     write_csv(run, &all)?;
+    // A map of one's own need not have segments of these names.
+    let names = run.record_of::<MapRecord>(Stage::Segment)?;
+    let has = |name: &str| names.map != "custom" || names.segments.iter().any(|s| s.name == name);
     let room = Checks { replicates: config.report.bootstrap_replicates, seed: config.run.seed };
-    Ok((all, vec![room.churns_more(&churn)?, room.is_worth_most(&value)?]))
+    let mut checks = Vec::new();
+    if has(BEST) && has(WORRYING) {
+        checks.push(room.churns_more(&churn)?);
+    }
+    if has(BEST) {
+        checks.push(room.is_worth_most(&value)?);
+    }
+    Ok((all, checks))
 }
 
 /// What happened on a test window, by the segment as of its start.
@@ -121,6 +132,18 @@ impl Test {
 #[derive(Deserialize)]
 struct Record {
     quality: Finding<serde_json::Value>,
+}
+
+/// What is read of the segments' record.
+#[derive(Deserialize)]
+struct MapRecord {
+    map: String,
+    segments: Vec<NameRecord>,
+}
+
+#[derive(Deserialize)]
+struct NameRecord {
+    name: String,
 }
 
 /// The outcomes of a test window, or why there are none.
@@ -196,7 +219,7 @@ fn segments(engine: &Engine, run: &RunFolder) -> Result<Vec<SegmentScores>> {
                 recency_days: sum(&recency) / n,
                 frequency: sum(&frequency) / n,
                 monetary_total: known(&monetary),
-                revenue_share: if revenue > 0.0 { sum(&monetary) / revenue } else { 0.0 },
+                revenue_share: (revenue > 0.0).then(|| sum(&monetary) / revenue),
                 engagement_score: sum(&engagement) / n,
                 p_churn_mean: known(&p_churn),
                 value_mean: known(&value),
@@ -209,7 +232,10 @@ fn segments(engine: &Engine, run: &RunFolder) -> Result<Vec<SegmentScores>> {
             }
         })
         .collect();
-    all.sort_by(|a, b| b.revenue_share.total_cmp(&a.revenue_share).then(a.segment.cmp(&b.segment)));
+    all.sort_by(|a, b| {
+        let share = |s: &SegmentScores| s.revenue_share.unwrap_or(s.customer_share);
+        share(b).total_cmp(&share(a)).then(a.segment.cmp(&b.segment))
+    });
     Ok(all)
 }
 
@@ -230,7 +256,7 @@ fn write_csv(run: &RunFolder, all: &[SegmentScores]) -> Result<()> {
             format!("{:.2}", s.recency_days),
             format!("{:.3}", s.frequency),
             optional(s.monetary_total, 2),
-            format!("{:.6}", s.revenue_share),
+            optional(s.revenue_share, 6),
             format!("{:.2}", s.engagement_score),
             optional(s.p_churn_mean, 4),
             optional(s.value_mean, 2),
@@ -307,8 +333,13 @@ impl Checks {
             Err(why) => return Ok(untested(name, why)),
         };
         let (verdict, low, high) = self.difference(&best, &other)?;
-        let sentence =
-            format!("{:.0} each against {:.0} of {next} (95 %: {low:+.0} to {high:+.0})", mean(&best), mean(&other));
+        let sentence = format!(
+            "{} each against {} of {next} (95 %: {} to {} more)",
+            whole(mean(&best)),
+            whole(mean(&other)),
+            whole(low),
+            whole(high)
+        );
         Ok(SegmentCheck { name, verdict, sentence })
     }
 
@@ -347,6 +378,12 @@ impl Checks {
 
 fn untested(name: String, why: String) -> SegmentCheck {
     SegmentCheck { name, verdict: Verdict::Open, sentence: why }
+}
+
+/// Money without its fraction.
+fn whole(money: f64) -> String {
+    let sign = if money <= -0.5 { "-" } else { "" };
+    format!("{sign}{}", number::count(money.abs().round() as u64))
 }
 
 fn mean(values: &[f64]) -> f64 {

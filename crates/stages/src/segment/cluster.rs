@@ -38,23 +38,23 @@ struct Grouped {
     candidates: Candidates,
 }
 
-/// Clusters the customers; `None`, with a warning, where there are too few distinct ones.
+/// Clusters the customers, or says why there are none.
 pub(super) fn find(
     config: &Config,
     now: &Snapshot,
     measures: Option<&Measures>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<Found>> {
+) -> Result<std::result::Result<Found, String>> {
     let (n, least) = (now.ids.len(), range(config).0);
-    let Some(measures) = measures.filter(|_| n >= LEAST * least) else {
-        warnings.push(format!("no clusters: {n} customers are too few for {least} clusters of at least {LEAST}"));
-        return Ok(None);
+    if n < LEAST * least {
+        return Ok(Err(format!("{n} customers are too few for {least} clusters of at least {LEAST}")));
+    }
+    let Some(measures) = measures else {
+        return Ok(Err("all customers are alike in every measure".to_owned()));
     };
     let grouped = match group(config, &measures.scaled, range(config)) {
         Ok(grouped) => grouped,
         Err(e @ (Refused::TooFew { .. } | Refused::Degenerate { .. } | Refused::Parameter { .. })) => {
-            warnings.push(format!("no clusters: {e}"));
-            return Ok(None);
+            return Ok(Err(e.to_string()));
         }
         Err(e) => return Err(Error::math("the clusters")(e)),
     };
@@ -79,7 +79,7 @@ pub(super) fn find(
         grouping,
         names,
     };
-    Ok(Some(Found { labels, clusters, plane, reason, candidates, drivers }))
+    Ok(Ok(Found { labels, clusters, plane, reason, candidates, drivers }))
 }
 
 /// How far clusters found among the customers of an earlier snapshot put today's customers into the same groups: the

@@ -41,7 +41,7 @@ pub struct Moves {
     pub stayed_share: f64,
     /// The same between the last two snapshots.
     pub stayed_share_last: f64,
-    /// Each segment's journey to the latest snapshot, best segment first; `None` where the history is too short.
+    /// The last journey of each segment that has ended, best segment first; `None` where the history is too short.
     pub journey: Option<Travelled>,
 }
 
@@ -50,8 +50,10 @@ pub struct Moves {
 pub struct Travelled {
     /// The first snapshot.
     pub from: Instant,
-    /// The second, at least one churn window later.
+    /// The first one after the churn window.
     pub to: Instant,
+    /// Length of the churn window, days.
+    pub horizon_days: i64,
     /// The segments, best first.
     pub segments: Vec<(String, Journey)>,
 }
@@ -69,26 +71,22 @@ pub(super) fn write(
     let folder = run.write(artifact::SEGMENTS)?;
     let (mut migrations, mut journeys, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut stayed, mut latest) = (Vec::new(), None);
-    // The snapshots from which a journey to the next one may start.
-    let mut open: VecDeque<Snapshot> = VecDeque::new();
+    // The snapshots whose journey has not ended yet, and the one before.
+    let (mut travelling, mut before): (VecDeque<Snapshot>, Option<Snapshot>) = (VecDeque::new(), None);
     for &as_of in snapshots {
         let Some(now) = read(engine, as_of, map, ties)? else { continue };
         store::write_columns(&folder.join(format!("as_of={as_of}")).join("part-0.parquet"), &columns(&now, map))?;
-        let share = match open.back() {
-            Some(before) => Some(migrate(before, &now, map, &mut migrations)?),
-            None => None,
-        };
-        stayed.extend(share);
-        sizes.extend(size_rows(&now, map, share));
-        while open.len() > 1 && ends(&open[1], churn_days) <= as_of {
-            open.pop_front();
+        let moved = before.as_ref().map(|before| migrate(before, &now, map, &mut migrations)).transpose()?;
+        stayed.extend(moved.as_ref().map(|moved| moved.stayed_share));
+        sizes.extend(size_rows(&now, map, moved.as_ref()));
+        while let Some(first) = travelling.pop_front_if(|first| first.as_of.plus_days(churn_days) <= as_of) {
+            if let Some(travelled) = travel(engine, &first, &now, map, churn_days)? {
+                journeys.extend(journey_rows(&travelled));
+                latest = Some(travelled);
+            }
         }
-        if let Some(first) = open.front().filter(|first| ends(first, churn_days) <= as_of) {
-            let travelled = travel(first, &now, map)?;
-            journeys.extend(journey_rows(&travelled));
-            latest = Some(travelled);
-        }
-        open.push_back(now);
+        travelling.push_back(now.clone());
+        before = Some(now);
     }
     run.write_csv(
         artifact::SEGMENT_MIGRATION,
@@ -97,7 +95,7 @@ pub(super) fn write(
     )?;
     run.write_csv(
         artifact::SEGMENT_JOURNEY,
-        &["from_as_of", "to_as_of", "segment", "customers", "moved_up", "stayed", "moved_down", "left"],
+        &["from_as_of", "to_as_of", "horizon_days", "segment", "customers", "moved_up", "stayed", "moved_down", "left"],
         &journeys,
     )?;
     run.write_csv(artifact::SEGMENT_HISTORY, &["as_of", "segment", "customers", "share", "stayed_share"], &sizes)?;
@@ -106,15 +104,11 @@ pub(super) fn write(
         stayed_share_last: *last,
         journey: latest,
     });
-    let now = open.pop_back().ok_or_else(|| Error::Corrupt {
+    let now = before.ok_or_else(|| Error::Corrupt {
         artefact: artifact::FEATURES.to_owned(),
         problem: "no snapshot has a customer".to_owned(),
     })?;
     Ok((now, moves))
-}
-
-fn ends(snapshot: &Snapshot, days: i64) -> Instant {
-    snapshot.as_of.plus_days(days)
 }
 
 /// The customers of a snapshot, scored among themselves; `None` where nobody was known by then.
@@ -178,8 +172,16 @@ fn lost(before: &Snapshot, now: &Snapshot, id: &str) -> Error {
     }
 }
 
-/// Adds the moves between two snapshots to `rows`; gives the share of customers who stayed in their segment.
-fn migrate(before: &Snapshot, now: &Snapshot, map: &Map, rows: &mut Vec<Vec<String>>) -> Result<f64> {
+/// Who stayed in the segment from one snapshot to the next.
+struct Moved {
+    /// Share of all customers of the first.
+    stayed_share: f64,
+    /// The same by segment; `None` where it had no customers.
+    by_segment: Vec<Option<f64>>,
+}
+
+/// Adds the moves between two snapshots to `rows`.
+fn migrate(before: &Snapshot, now: &Snapshot, map: &Map, rows: &mut Vec<Vec<String>>) -> Result<Moved> {
     let there = places(before, now)?;
     let to: Vec<usize> = there.iter().map(|&i| now.segments[i]).collect();
     let counts =
@@ -202,36 +204,63 @@ fn migrate(before: &Snapshot, now: &Snapshot, map: &Map, rows: &mut Vec<Vec<Stri
         }
     }
     let stayed: u64 = counts.iter().enumerate().map(|(s, row)| row[s]).sum();
-    Ok(stayed as f64 / before.ids.len() as f64)
+    let share = |(s, row): (usize, &Vec<u64>)| {
+        let all: u64 = row.iter().sum();
+        (all > 0).then(|| row[s] as f64 / all as f64)
+    };
+    Ok(Moved {
+        stayed_share: stayed as f64 / before.ids.len() as f64,
+        by_segment: counts.iter().enumerate().map(share).collect(),
+    })
 }
 
-fn travel(before: &Snapshot, now: &Snapshot, map: &Map) -> Result<Travelled> {
-    let there = places(before, now)?;
-    let between = now.as_of.days_since(before.as_of);
-    let to: Vec<usize> = there.iter().map(|&i| now.segments[i]).collect();
-    // A purchase at the very instant of the first snapshot is one in between, as it is in a label window.
-    let left: Vec<bool> = there.iter().map(|&i| now.recency_days[i] > between).collect();
-    let all = movement::journeys(&before.segments, &to, &left, map.len()).map_err(Error::math("the journeys"))?;
+/// The journey that began at `first` and ends at `now`, the first snapshot after the churn window. Who left is who
+/// churned: the label of that window says. `None` where the window is open: the data end before the snapshot.
+fn travel(engine: &Engine, first: &Snapshot, now: &Snapshot, map: &Map, churn_days: i64) -> Result<Option<Travelled>> {
+    let labels = engine.select(
+        "select customer_id, orders from labels where as_of = $as_of and horizon_days = $days order by customer_id",
+        &[("as_of", Value::Text(first.as_of.to_string())), ("days", Value::I64(churn_days))],
+    )?;
+    if labels.n_rows() == 0 {
+        return Ok(None);
+    }
+    if labels.texts("customer_id")? != first.ids {
+        return Err(Error::Corrupt {
+            artefact: artifact::LABELS.to_owned(),
+            problem: format!("the labels of {} do not belong to its customers", first.as_of),
+        });
+    }
+    let left: Vec<bool> = labels.f64s("orders")?.iter().map(|orders| *orders < 0.5).collect();
+    let to: Vec<usize> = places(first, now)?.iter().map(|&i| now.segments[i]).collect();
+    let all = movement::journeys(&first.segments, &to, &left, map.len()).map_err(Error::math("the journeys"))?;
     let segments = all.into_iter().enumerate().map(|(s, journey)| (map.name(s).to_owned(), journey)).collect();
-    Ok(Travelled { from: before.as_of, to: now.as_of, segments })
+    Ok(Some(Travelled { from: first.as_of, to: now.as_of, horizon_days: churn_days, segments }))
 }
 
 fn journey_rows(travelled: &Travelled) -> Vec<Vec<String>> {
     let row = |(name, j): &(String, Journey)| {
-        let mut row = vec![travelled.from.to_string(), travelled.to.to_string(), name.clone()];
+        let (from, to) = (travelled.from.to_string(), travelled.to.to_string());
+        let mut row = vec![from, to, travelled.horizon_days.to_string(), name.clone()];
         row.extend([j.customers, j.up, j.stayed, j.down, j.left].map(|n| n.to_string()));
         row
     };
     travelled.segments.iter().filter(|(_, j)| j.customers > 0).map(row).collect()
 }
 
-fn size_rows(now: &Snapshot, map: &Map, stayed: Option<f64>) -> Vec<Vec<String>> {
+/// The sizes of the segments, and the share of those who were in each one a snapshot before and still are.
+fn size_rows(now: &Snapshot, map: &Map, moved: Option<&Moved>) -> Vec<Vec<String>> {
     let mut sizes = vec![0_u64; map.len()];
     now.segments.iter().for_each(|&s| sizes[s] += 1);
-    let stayed = stayed.map(|share| format!("{share:.6}")).unwrap_or_default();
     let row = |(s, &n): (usize, &u64)| {
         let share = n as f64 / now.ids.len() as f64;
-        vec![now.as_of.to_string(), map.name(s).to_owned(), n.to_string(), format!("{share:.6}"), stayed.clone()]
+        let stayed = moved.and_then(|moved| moved.by_segment[s]).map(|share| format!("{share:.6}"));
+        vec![
+            now.as_of.to_string(),
+            map.name(s).to_owned(),
+            n.to_string(),
+            format!("{share:.6}"),
+            stayed.unwrap_or_default(),
+        ]
     };
     sizes.iter().enumerate().map(row).collect()
 }

@@ -42,9 +42,9 @@ pub struct Facts {
     pub method: String,
     /// The clusters, by revenue; empty where there are too few customers.
     pub clusters: Vec<SegmentFacts>,
-    /// Customers in no cluster.
-    pub outside: u64,
-    /// Why there are that many clusters.
+    /// Customers in no cluster, taken together; `None` where everybody is in one, or there are none.
+    pub outside: Option<SegmentFacts>,
+    /// Why there are that many clusters, or none.
     pub reason: String,
     /// Every number of clusters that was tried.
     pub candidates: Candidates,
@@ -92,12 +92,15 @@ pub struct SegmentFacts {
     pub recency_days: f64,
     /// Mean number of purchases.
     pub frequency: f64,
-    /// Mean net spend so far.
-    pub monetary_total: f64,
-    /// Share of all net spend so far.
-    pub revenue_share: f64,
+    /// Mean net spend so far; `None` where the source holds no money.
+    pub monetary_total: Option<f64>,
+    /// Share of all net spend so far; `None` where there is none.
+    pub revenue_share: Option<f64>,
     /// Mean engagement score.
     pub engagement_score: f64,
+    /// Of a cluster, the means of the measures that it is made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub means: Vec<(String, f64)>,
 }
 
 /// What the stage needs of the features' record in the manifest.
@@ -118,9 +121,14 @@ pub fn map_of(config: &Config) -> Result<map::Map> {
         SegmentMap::Custom => {
             let rule = |r: &crate::config::SegmentRule| map::Rule { name: r.name.clone(), codes: r.codes.clone() };
             map::Map::new(segments.rules.iter().map(rule).collect()).map_err(|e| Error::Input {
-                problem: format!("the map of segments is not valid: {e}"),
+                problem: match e {
+                    tenure_math::Error::Infeasible { reason } => format!("the map of segments is not valid: {reason}"),
+                    other => format!("the map of segments is not valid: {other}"),
+                },
                 place: Some("[[segments.rules]] of the configuration".to_owned()),
-                cure: "give each of the 125 codes to exactly one segment".to_owned(),
+                cure: "name each segment once, and give each of the 125 codes, written as 545 or with places such as [4-5] \
+                       and *, to exactly one"
+                    .to_owned(),
             })
         }
     }
@@ -132,6 +140,7 @@ pub fn map_of(config: &Config) -> Result<map::Map> {
 /// Engine and file errors; a refused computation.
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
+    engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
     let snapshots = run.record_of::<FeatureRecord>(Stage::Features)?.snapshots;
     let map = map_of(config)?;
     let ties = match config.segments.rfm_ties {
@@ -146,7 +155,15 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
 
     let measures = measures::read(engine, now.as_of)?;
-    let found = cluster::find(config, &now, measures.as_ref(), &mut warnings)?;
+    warnings.extend(unused_settings(config));
+    warnings.extend(same_for_all(&now));
+    let (found, no_clusters) = match cluster::find(config, &now, measures.as_ref())? {
+        Ok(found) => (Some(found), String::new()),
+        Err(why) => {
+            warnings.push(format!("no clusters: {why}"));
+            (None, why)
+        }
+    };
     let agreement = match (&found, &measures, moves.as_ref().and_then(|m| m.journey.as_ref())) {
         (Some(found), Some(measures), Some(journey)) => match measures::read(engine, journey.from)? {
             Some(before) => cluster::agreement_with(config, found, measures, &before)?
@@ -162,7 +179,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let labels = found.as_ref().map_or_else(|| vec![None; n], |f| f.labels.clone());
     let assigned = Assigned {
         ids: now.ids.clone(),
-        as_of: vec![now.as_of.to_string(); n],
+        as_of: vec![Some(now.as_of.to_string()); n],
+        filled: 0,
         scores: now.scores.clone(),
         segments: now.segments.iter().map(|&s| map.name(s).to_owned()).collect(),
         cluster_names: model.names_of(&labels),
@@ -189,22 +207,35 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let engagement = engagement(engine, now.as_of)?;
     let profile = |names: &[Option<String>]| profiles(names, &now, &engagement);
+    let grouped: Vec<Option<String>> = match found {
+        // Who is in none is a group to look at too.
+        Some(_) => {
+            let name = |name: &Option<String>| name.clone().unwrap_or_else(|| artifact::NO_CLUSTER.to_owned());
+            assigned.cluster_names.iter().map(|n| Some(name(n))).collect()
+        }
+        None => vec![None; n],
+    };
+    let mut clusters = profile(&grouped);
+    if let Some(measures) = &measures {
+        add_means(&mut clusters, &grouped, measures);
+    }
+    write_clusters(run, &clusters)?;
+    let outside = clusters.iter().position(|c| c.name == artifact::NO_CLUSTER).map(|at| clusters.remove(at));
     let facts = Facts {
         customers: n as u64,
         map: config.segments.map.word().to_owned(),
         segments: profile(&assigned.segments.iter().cloned().map(Some).collect::<Vec<_>>()),
         moves,
         method: config.segments.clusters.word().to_owned(),
-        clusters: profile(&assigned.cluster_names),
-        outside: assigned.clusters.iter().filter(|c| c.is_none()).count() as u64,
-        reason: found.as_ref().map_or_else(|| "too few customers to cluster".to_owned(), |f| f.reason.clone()),
+        clusters,
+        outside,
+        reason: found.as_ref().map_or(no_clusters, |f| f.reason.clone()),
         plane: plane.map(|plane| plane.explained),
         candidates: found.as_ref().map_or(Candidates::None, |f| f.candidates.clone()),
         drivers: found.map_or_else(Vec::new, |f| f.drivers),
         agreement,
         unusual,
     };
-    write_clusters(run, &facts.clusters)?;
     let mut sizes = vec![0_u64; map.len()];
     now.segments.iter().for_each(|&s| sizes[s] += 1);
     run.write_json(artifact::SEGMENT_STRATEGIES, &strategy::strategies(&map, &config.segments.rules, |s| sizes[s]))?;
@@ -247,41 +278,68 @@ fn profiles(names: &[Option<String>], now: &history::Snapshot, engagement: &[f64
                 share: size / names.len() as f64,
                 recency_days: sum(&now.recency_days) / size,
                 frequency: sum(&now.frequency) / size,
-                monetary_total: sum(&now.monetary) / size,
-                revenue_share: if revenue > 0.0 { sum(&now.monetary) / revenue } else { 0.0 },
+                monetary_total: now.has_money.then(|| sum(&now.monetary) / size),
+                revenue_share: (now.has_money && revenue > 0.0).then(|| sum(&now.monetary) / revenue),
                 engagement_score: sum(engagement) / size,
+                means: Vec::new(),
             }
         })
         .collect();
-    all.sort_by(|a, b| b.revenue_share.total_cmp(&a.revenue_share).then(a.name.cmp(&b.name)));
+    all.sort_by(|a, b| {
+        let share = |facts: &SegmentFacts| facts.revenue_share.unwrap_or(facts.share);
+        share(b).total_cmp(&share(a)).then(a.name.cmp(&b.name))
+    });
     all
 }
 
+/// Adds the means of the measures to the profiles of clusters.
+fn add_means(clusters: &mut [SegmentFacts], names: &[Option<String>], measures: &measures::Measures) {
+    for cluster in clusters {
+        let rows: Vec<usize> = (0..names.len()).filter(|&i| names[i].as_ref() == Some(&cluster.name)).collect();
+        let mean = |j: usize| rows.iter().map(|&i| measures.raw.get(i, j)).sum::<f64>() / rows.len() as f64;
+        cluster.means = measures.names.iter().enumerate().map(|(j, name)| (name.clone(), mean(j))).collect();
+    }
+}
+
+/// Settings that have no effect beside others.
+fn unused_settings(config: &Config) -> Vec<String> {
+    let segments = &config.segments;
+    let mut unused = Vec::new();
+    if segments.map != SegmentMap::Custom && !segments.rules.is_empty() {
+        unused.push(format!("[[segments.rules]] are not used: segments.map is {}", segments.map.word()));
+    }
+    if segments.clusters == crate::config::Clusters::Hdbscan && segments.k > 0 {
+        unused.push("segments.k is not used: HDBSCAN finds the number of clusters itself".to_owned());
+    }
+    unused
+}
+
+/// Scores that tell nobody apart.
+fn same_for_all(now: &history::Snapshot) -> Vec<String> {
+    let constant = |scores: &[u8]| scores.iter().all(|s| *s == scores[0]);
+    [("recency", &now.scores.recency), ("frequency", &now.scores.frequency)]
+        .into_iter()
+        .filter(|(_, scores)| now.ids.len() > 1 && constant(scores))
+        .map(|(name, _)| format!("everybody has the same {name} score: the names of the segments say nothing about it"))
+        .collect()
+}
+
 fn write_clusters(run: &RunFolder, clusters: &[SegmentFacts]) -> Result<()> {
+    let optional = |v: Option<f64>, digits: usize| v.map(|v| format!("{v:.digits$}")).unwrap_or_default();
+    let mut header = vec!["cluster_name", "customers", "customer_share", "revenue_share", "engagement_score"];
+    if let Some(first) = clusters.first() {
+        header.extend(first.means.iter().map(|(name, _)| name.as_str()));
+    }
     let row = |c: &SegmentFacts| {
-        vec![
+        let mut row = vec![
             c.name.clone(),
             c.customers.to_string(),
             format!("{:.6}", c.share),
-            format!("{:.2}", c.recency_days),
-            format!("{:.3}", c.frequency),
-            format!("{:.2}", c.monetary_total),
-            format!("{:.6}", c.revenue_share),
+            optional(c.revenue_share, 6),
             format!("{:.2}", c.engagement_score),
-        ]
+        ];
+        row.extend(c.means.iter().map(|(_, mean)| format!("{mean:.4}")));
+        row
     };
-    run.write_csv(
-        artifact::CLUSTER_SUMMARY,
-        &[
-            "cluster_name",
-            "customers",
-            "customer_share",
-            "recency_days",
-            "frequency",
-            "monetary_total",
-            "revenue_share",
-            "engagement_score",
-        ],
-        &clusters.iter().map(row).collect::<Vec<_>>(),
-    )
+    run.write_csv(artifact::CLUSTER_SUMMARY, &header, &clusters.iter().map(row).collect::<Vec<_>>())
 }

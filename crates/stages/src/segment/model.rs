@@ -91,8 +91,8 @@ impl Grouping {
 pub struct Assigned {
     /// The customers, in the order of the table.
     pub ids: Vec<String>,
-    /// The snapshot at which each stands.
-    pub as_of: Vec<String>,
+    /// The snapshot at which each stands, where that is known.
+    pub as_of: Vec<Option<String>>,
     /// Their scores.
     pub scores: rfm::Scores,
     /// Their segments.
@@ -101,6 +101,8 @@ pub struct Assigned {
     pub clusters: Vec<Option<u32>>,
     /// The clusters' names.
     pub cluster_names: Vec<Option<String>>,
+    /// Missing values of the clusters' measures that the fitted median stands in for.
+    pub filled: u64,
 }
 
 impl Model {
@@ -145,10 +147,13 @@ impl Model {
         let frame = read(file)?;
         let mut needed = vec!["customer_id"];
         needed.extend(SCORED.iter().filter(|name| **name != SCORED[2] || self.monetary.is_some()));
-        needed.extend(self.clusters.iter().flat_map(|c| c.measures.iter().map(String::as_str)));
-        needed.dedup();
+        for measure in self.clusters.iter().flat_map(|c| &c.measures) {
+            if !needed.contains(&measure.as_str()) {
+                needed.push(measure);
+            }
+        }
         let there = frame.names();
-        let lacking: Vec<&str> = needed.into_iter().filter(|name| !there.iter().any(|n| n == name)).collect();
+        let lacking: Vec<&str> = needed.iter().copied().filter(|name| !there.iter().any(|n| n == name)).collect();
         if !lacking.is_empty() {
             return Err(Error::Input {
                 problem: format!("{} has no column {}", file.display(), lacking.join(", ")),
@@ -159,6 +164,17 @@ impl Model {
                         .to_owned(),
             });
         }
+        if frame.n_rows() == 0 {
+            return Err(Error::Input {
+                problem: format!("{} has no rows", file.display()),
+                place: Some(file.display().to_string()),
+                cure: "give a table with one row per customer".to_owned(),
+            });
+        }
+        for measure in needed.iter().filter(|name| **name != "customer_id") {
+            numbers(&frame, file, measure)?;
+        }
+        let ids = ids(&frame, file)?;
         let scored = |name: &str, cuts: &rfm::Cuts| scored(&frame, file, name, cuts);
         let recency = scored(SCORED[0], &self.recency)?;
         let frequency = scored(SCORED[1], &self.frequency)?;
@@ -175,13 +191,22 @@ impl Model {
             Some(clusters) => clusters.assign(&frame)?,
             None => vec![None; recency.len()],
         };
-        let as_of = match there.iter().any(|name| name == "as_of") {
-            true => frame.opt_texts("as_of")?.into_iter().map(Option::unwrap_or_default).collect(),
-            false => vec![self.as_of.to_string(); recency.len()],
+        let as_of = if there.iter().any(|name| name == "as_of") {
+            frame.opt_texts("as_of")?
+        } else {
+            vec![of_folder(file); ids.len()]
+        };
+        let missing = |clusters: &Clusters| -> Result<u64> {
+            let mut missing = 0;
+            for name in &clusters.measures {
+                missing += frame.f64s(name)?.iter().filter(|v| !v.is_finite()).count() as u64;
+            }
+            Ok(missing)
         };
         Ok(Assigned {
-            ids: texts(&frame, file)?,
+            ids,
             as_of,
+            filled: self.clusters.as_ref().map_or(Ok(0), missing)?,
             cluster_names: self.names_of(&clusters),
             scores: rfm::Scores { recency, frequency, monetary },
             segments,
@@ -210,7 +235,7 @@ impl Assigned {
         let scores = |scores: &[u8]| Column::I64(scores.iter().map(|&s| i64::from(s)).collect());
         vec![
             ("customer_id", Column::Text(self.ids.clone())),
-            ("as_of", Column::Text(self.as_of.clone())),
+            ("as_of", Column::OptText(self.as_of.clone())),
             ("recency_score", scores(&self.scores.recency)),
             ("frequency_score", scores(&self.scores.frequency)),
             ("monetary_score", scores(&self.scores.monetary)),
@@ -227,40 +252,79 @@ fn read(file: &Path) -> Result<Frame> {
     let refuse = |problem: String| Error::Input {
         problem,
         place: Some(file.display().to_string()),
-        cure: "give a CSV file with a header, or a Parquet file or folder, of one row per customer".to_owned(),
+        cure:
+            "give a CSV file (.csv, commas, a header), or a Parquet file (.parquet) or folder, of one row per customer"
+                .to_owned(),
     };
     if !file.exists() {
         return Err(refuse(format!("{} does not exist", file.display())));
     }
+    let ending = file.extension().map(|ending| ending.to_string_lossy().into_owned()).unwrap_or_default();
+    if !file.is_dir() && ending != "csv" && ending != "parquet" {
+        return Err(refuse(format!("{} is neither .csv nor .parquet", file.display())));
+    }
     let engine = Engine::open(&EngineConfig { threads: 1, ..EngineConfig::default() })?;
-    let is_csv = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let registered = if is_csv { engine.register_csv("given", file) } else { engine.register("given", file) };
+    let registered = if ending == "csv" { engine.register_csv("given", file) } else { engine.register("given", file) };
     registered
         .and_then(|()| engine.select("select * from given", &[]))
         .map_err(|e| refuse(format!("{} cannot be read as a table: {e}", file.display())))
 }
 
-fn texts(frame: &Frame, file: &Path) -> Result<Vec<String>> {
-    let ids = frame.opt_texts("customer_id")?;
-    ids.into_iter()
-        .enumerate()
-        .map(|(i, id)| id.ok_or_else(|| unreadable(file, i, "customer_id", "is empty", "give every customer its id")))
-        .collect()
+/// The snapshot that a folder of features is named after, of the folder itself or of a file in it.
+fn of_folder(file: &Path) -> Option<String> {
+    let of = |path: &Path| path.file_name()?.to_str()?.strip_prefix("as_of=").map(str::to_owned);
+    of(file).or_else(|| of(file.parent()?))
+}
+
+/// The customers, each once.
+fn ids(frame: &Frame, file: &Path) -> Result<Vec<String>> {
+    let is_number = frame.is_number("customer_id");
+    let mut seen = std::collections::HashMap::new();
+    let mut ids = Vec::with_capacity(frame.n_rows());
+    for (i, id) in frame.opt_texts("customer_id")?.into_iter().enumerate() {
+        let Some(id) = id else {
+            return Err(unreadable(file, i, "customer_id", "is empty", "give every customer its id"));
+        };
+        // Ids that a program has made into floating-point numbers.
+        let id = id.strip_suffix(".0").filter(|_| is_number).map_or_else(|| id.clone(), str::to_owned);
+        if let Some(first) = seen.insert(id.clone(), i) {
+            let what = format!("is {id} again, as in row {}", first + 1);
+            let cure = "give one row per customer: of a folder of features, that of one snapshot (as_of=DATE)";
+            return Err(unreadable(file, i, "customer_id", &what, cure));
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}
+
+/// Refuses a column that holds anything but numbers, by the first cell that is none.
+fn numbers(frame: &Frame, file: &Path, name: &str) -> Result<()> {
+    if frame.is_number(name) {
+        return Ok(());
+    }
+    let cells = frame.opt_texts(name)?;
+    let bad = cells.iter().position(|cell| cell.as_ref().is_some_and(|cell| cell.trim().parse::<f64>().is_err()));
+    let Some(row) = bad else { return Ok(()) };
+    let what = format!("is {:?}, which is no number", cells[row].clone().unwrap_or_default());
+    Err(unreadable(file, row, name, &what, "give the measure as a number, or leave the customer out"))
 }
 
 fn scored(frame: &Frame, file: &Path, name: &str, cuts: &rfm::Cuts) -> Result<Vec<u8>> {
-    if !frame.is_number(name) {
-        return Err(Error::Input {
-            problem: format!("column {name} of {} holds no numbers", file.display()),
-            place: Some(file.display().to_string()),
-            cure: "give the measure as a number".to_owned(),
-        });
-    }
     let values = frame.f64s(name)?;
     values
         .iter()
         .enumerate()
         .map(|(i, &value)| {
+            // Days and purchases are counts; what was spent can be less than what was given back.
+            if value < 0.0 && name != SCORED[2] {
+                return Err(unreadable(
+                    file,
+                    i,
+                    name,
+                    &format!("is {value}, below 0"),
+                    "correct it, or leave the customer out",
+                ));
+            }
             cuts.score(value).map_err(|_| {
                 unreadable(
                     file,

@@ -21,6 +21,8 @@ pub struct Scored {
     pub fitted_as_of: Instant,
     /// Customers.
     pub customers: u64,
+    /// Missing values of the clusters' measures that the fitted median stands in for.
+    pub filled: u64,
     /// Customers by segment, best segment first.
     pub segments: Vec<Counted>,
     /// Customers by cluster; empty where the model has none.
@@ -38,7 +40,8 @@ pub struct Counted {
 
 /// Gives the customers of `file` (a table with the columns of the features) the segments and clusters of the model that
 /// `run` has saved, and writes them to `to`, a CSV or Parquet file, with the columns of
-/// `outputs/segment_assignments.parquet`; where the table has no `as_of`, that of the model stands.
+/// `outputs/segment_assignments.parquet`; `as_of` is that of the table, in a column or in the
+/// name of its folder (`as_of=DATE`), and empty where it has none.
 ///
 /// # Errors
 /// As [`Model::load`] and [`Model::assign`]; [`Error::Input`] when `to` is `file` itself or of another form.
@@ -49,6 +52,15 @@ pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
         Some("parquet") => false,
         _ => return Err(refuse(to, "is neither .csv nor .parquet", "name a file with one of these endings")),
     };
+    // Under the run's folder everything is the run's own, compared by hash before it is used.
+    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !parent.is_dir() {
+        return Err(refuse(to, "lies in a folder that does not exist", "make the folder, or name another file"));
+    }
+    let of_run = run.folder().parent().and_then(Path::parent).and_then(|out| out.canonicalize().ok());
+    if of_run.is_some_and(|out| parent.canonicalize().is_ok_and(|parent| parent.starts_with(&out))) {
+        return Err(refuse(to, "lies in the folder of the run", "name a file outside of it with --to"));
+    }
     if file.canonicalize().is_ok_and(|file| to.canonicalize().is_ok_and(|to| to == file)) {
         return Err(refuse(to, "is the table that is scored", "name another file with --to"));
     }
@@ -79,6 +91,7 @@ pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
         to: to.display().to_string(),
         fitted_as_of: model.as_of,
         customers: assigned.ids.len() as u64,
+        filled: assigned.filled,
         segments,
         clusters,
     })
@@ -94,7 +107,7 @@ fn write_csv(assigned: &Assigned, path: &Path) -> Result<()> {
         .map(|i| {
             vec![
                 assigned.ids[i].clone(),
-                assigned.as_of[i].clone(),
+                assigned.as_of[i].clone().unwrap_or_default(),
                 assigned.scores.recency[i].to_string(),
                 assigned.scores.frequency[i].to_string(),
                 assigned.scores.monetary[i].to_string(),

@@ -564,6 +564,7 @@ fn season_total(season: &Season) -> Option<f64> {
         recent: season.buyers.recent,
         recent_last_year: season.buyers.recent_last_year,
         window_last_year: season.spend.window_last_year,
+        history_days: season.spend.history_days,
         closed: season.spend.closed.clone(),
     })
     .ok()

@@ -69,11 +69,13 @@ fn movements_are_what_a_plain_count_says() {
         &BASE.out.join(artifact::SEGMENTS),
         "select as_of, customer_id, segment, segment_rank from t order by as_of, customer_id",
     );
-    let days = select(
-        &BASE.out.join(artifact::FEATURES),
-        "select as_of, customer_id, recency_days from t order by as_of, customer_id",
+    // Who bought within 90 days of a snapshot, from the orders themselves.
+    let orders = select(
+        &BASE.out.join(artifact::CLEANED),
+        "select customer_id, ordered_at from t where kind in ('sale', 'charge') order by customer_id, ordered_at",
     );
-    let days = days.f64s("recency_days").unwrap();
+    let buyers = orders.texts("customer_id").unwrap();
+    let when = orders.instants("ordered_at").unwrap();
     let (times, ids) = (all.texts("as_of").unwrap(), all.texts("customer_id").unwrap());
     let (names, ranks) = (all.texts("segment").unwrap(), all.i64s("segment_rank").unwrap());
     let mut at: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
@@ -81,6 +83,15 @@ fn movements_are_what_a_plain_count_says() {
         at.entry(&times[i]).or_default().insert(&ids[i], i);
     }
     let snapshots: Vec<&str> = at.keys().copied().collect();
+    let instant = |text: &str| tenure_stages::time::Instant::parse(text).unwrap();
+    let bought: BTreeMap<&str, std::collections::BTreeSet<String>> = snapshots
+        .iter()
+        .map(|s| {
+            let (from, to) = (instant(s).0, instant(s).plus_days(90).0);
+            let within = (0..buyers.len()).filter(|&i| (from..to).contains(&when[i]));
+            (*s, within.map(|i| buyers[i].clone()).collect())
+        })
+        .collect();
 
     let mut counted: BTreeMap<[&str; 4], u64> = BTreeMap::new();
     for pair in snapshots.windows(2) {
@@ -95,29 +106,35 @@ fn movements_are_what_a_plain_count_says() {
     assert_eq!(written, counted);
     assert!(counted.len() > 100, "{}", counted.len());
 
-    let instant = |text: &str| tenure_stages::time::Instant::parse(text).unwrap();
     let journey = Csv::read(&BASE.out.join(artifact::SEGMENT_JOURNEY));
     assert!(journey.rows.iter().any(|row| row[1] == AS_OF), "the latest snapshot ends a journey");
+    let starts: std::collections::BTreeSet<(&str, &str)> =
+        journey.rows.iter().map(|r| (&r[0][..], &r[3][..])).collect();
+    assert_eq!(starts.len(), journey.rows.len(), "each start has one journey");
     for row in &journey.rows {
         let between = instant(&row[1]).days_since(instant(&row[0]));
-        // A churn window of 90 days, and no longer than the next snapshot makes it.
+        // A churn window of 90 days, to the first snapshot after it.
+        assert_eq!(row[2], "90");
         assert!((90.0..122.0).contains(&between), "{row:?}");
         let mut expected = [0_u64; 5];
-        for (id, &before) in at[&row[0][..]].iter().filter(|(_, i)| names[**i] == row[2]) {
+        for (id, &before) in at[&row[0][..]].iter().filter(|(_, i)| names[**i] == row[3]) {
             let now = at[&row[1][..]][id];
             expected[0] += 1;
             let place = match ranks[now].cmp(&ranks[before]) {
-                _ if days[now] > between => 4,
+                _ if !bought[&row[0][..]].contains(&id.to_string()) => 4,
                 std::cmp::Ordering::Less => 1,
                 std::cmp::Ordering::Equal => 2,
                 std::cmp::Ordering::Greater => 3,
             };
             expected[place] += 1;
         }
-        let found: Vec<u64> = row[3..].iter().map(|cell| cell.parse().unwrap()).collect();
+        let found: Vec<u64> = row[4..].iter().map(|cell| cell.parse().unwrap()).collect();
         assert_eq!(found, expected, "{row:?}");
     }
-    // Who left by the journey is who churned by the labels: the windows are the same where both start on one day.
+    assert_eq!(
+        journey.rows.iter().map(|row| &row[0]).collect::<std::collections::BTreeSet<_>>().len(),
+        snapshots.len() - 3
+    );
     let history = Csv::read(&BASE.out.join(artifact::SEGMENT_HISTORY));
     for as_of in snapshots {
         let shares: f64 =
@@ -138,8 +155,11 @@ fn a_saved_model_scores_as_the_run_did() {
         let facts = segmented(&settings, &out);
         assert!(!facts.clusters.is_empty(), "{clusters:?}: {}", facts.reason);
         let customers: u64 = facts.clusters.iter().map(|c| c.customers).sum();
-        assert_eq!(customers + facts.outside, facts.customers, "{clusters:?}");
-        outside += facts.outside;
+        let none = facts.outside.as_ref().map_or(0, |o| o.customers);
+        assert_eq!(customers + none, facts.customers, "{clusters:?}");
+        let revenue: f64 = facts.clusters.iter().chain(&facts.outside).map(|c| c.revenue_share.unwrap()).sum();
+        assert!((revenue - 1.0).abs() < 1e-9, "{clusters:?}: {revenue}");
+        outside += none;
         let names: std::collections::BTreeSet<&str> = facts.clusters.iter().map(|c| c.name.as_str()).collect();
         assert_eq!(names.len(), facts.clusters.len(), "{clusters:?}: two clusters of one name");
 
@@ -192,8 +212,12 @@ fn a_table_that_cannot_be_scored_is_told_why() {
         "customer_id,recency_days,frequency,monetary_total,tenure_days,unique_products,monetary_avg,return_rate";
     let missing = refusal(&format!("{header}\nA,3,2,50,10,4,25,0\nB,,2,50,10,4,25,0\n"));
     assert!(missing.contains("recency_days in row 2 of") && missing.contains("new.csv"), "{missing}");
-    assert!(refusal(&format!("{header}\nA,soon,2,50,10,4,25,0\n")).contains("holds no numbers"));
+    assert!(refusal(&format!("{header}\nA,soon,2,50,10,4,25,0\n")).contains("recency_days in row 1 of"));
     assert!(refusal(&format!("{header}\n,3,2,50,10,4,25,0\n")).contains("customer_id in row 1"));
+    assert!(refusal(&format!("{header}\nA,-3,2,50,10,4,25,0\n")).contains("below 0"));
+    assert!(refusal(&format!("{header}\n")).contains("has no rows"));
+    let twice = refusal(&format!("{header}\nA,3,2,50,10,4,25,0\nB,3,2,50,10,4,25,0\nA,4,2,50,10,4,25,0\n"));
+    assert!(twice.contains("customer_id in row 3") && twice.contains("as in row 1"), "{twice}");
     let good = format!("{header}\nA,3,2,50,10,4,25,0\nB,900,1,5,1000,1,5,\n");
     std::fs::write(&file, &good).unwrap();
     assert!(
@@ -201,8 +225,18 @@ fn a_table_that_cannot_be_scored_is_told_why() {
     );
     assert!(segment::score(&open, &file, &file).unwrap_err().to_string().contains("the table that is scored"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), good, "the table stays as it was");
+    let inside = BASE.out.join("outputs").join("scored.csv");
+    assert!(segment::score(&open, &file, &inside).unwrap_err().to_string().contains("in the folder of the run"));
+    assert!(
+        segment::score(&open, &file, &dir.path().join("none").join("s.csv"))
+            .unwrap_err()
+            .to_string()
+            .contains("does not exist")
+    );
+    let unread = segment::score(&open, &dir.path().join("new.xlsx"), &to).unwrap_err().to_string();
+    assert!(unread.contains("does not exist"), "{unread}");
     let scored = segment::score(&open, &file, &to).unwrap();
-    assert_eq!(scored.customers, 2);
+    assert_eq!((scored.customers, scored.filled), (2, 1));
     let rows = Csv::read(&to).rows;
     // 900 days without a purchase is worse than all that was seen.
     assert_eq!((rows[0][0].as_str(), rows[0][2].as_str(), rows[1][2].as_str()), ("A", "5", "1"));
@@ -239,7 +273,8 @@ fn the_map_is_the_users_to_choose() {
 
     // A map that leaves somebody out is refused before anything is read.
     settings.segments.rules[1].codes.pop();
-    let error = pipeline::run(&ctx(1), &settings, std::slice::from_ref(&BASE.file), &dir.path().join("none")).unwrap_err();
+    let error =
+        pipeline::run(&ctx(1), &settings, std::slice::from_ref(&BASE.file), &dir.path().join("none")).unwrap_err();
     assert!(error.to_string().contains("no rule claims 551, 552, 553"), "{error}");
     assert!(!dir.path().join("none").join(artifact::MANIFEST).exists());
 }
@@ -351,11 +386,12 @@ fn a_handful_of_customers_has_segments_and_no_clusters() {
         manifest(&dir.path().join("out")).stage(Stage::Segment, &dir.path().join("out")).unwrap();
     assert!(facts.clusters.is_empty() && facts.unusual.is_none());
     assert_eq!(facts.segments.iter().map(|s| s.customers).sum::<u64>(), 9);
-    let scored = segment::score(
-        &Run::open(&dir.path().join("out")).unwrap(),
-        &dir.path().join("out").join(artifact::FEATURES),
-        &dir.path().join("scored.parquet"),
-    )
-    .unwrap();
-    assert!(scored.clusters.is_empty() && scored.customers > 9, "all snapshots at once are many rows");
+    let open = Run::open(&dir.path().join("out")).unwrap();
+    let features = dir.path().join("out").join(artifact::FEATURES);
+    // All snapshots at once hold each customer many times.
+    let error = segment::score(&open, &features, &dir.path().join("scored.parquet")).unwrap_err().to_string();
+    assert!(error.contains("again, as in row"), "{error}");
+    let now = features.join(format!("as_of={}", Model::load(&open).unwrap().as_of));
+    let scored = segment::score(&open, &now, &dir.path().join("scored.parquet")).unwrap();
+    assert!(scored.clusters.is_empty() && scored.customers == 9);
 }

@@ -8,7 +8,7 @@ fn full() -> Summary {
         name: name.into(),
         customers,
         customer_share: customers as f64 / 5_000.0,
-        revenue_share,
+        revenue_share: Some(revenue_share),
         p_churn_mean: Some(1.0 - revenue_share),
         value_mean: Some(revenue_share * 5_000.0),
     };
@@ -67,7 +67,7 @@ fn full() -> Summary {
             SegmentCheck {
                 name: "Champions are worth most".into(),
                 verdict: Verdict::Passed,
-                sentence: "3531 each against 976 of Loyal (95 %: +1801 to +3476)".into(),
+                sentence: "3,531 each against 976 of Loyal (95 %: 1,801 to 3,476 more)".into(),
             },
         ],
         churn: Finding::Measured(ChurnQuality {
@@ -155,7 +155,7 @@ fn the_end_screen_of_a_full_run() {
       New                        54   1.1 %       0.2 %    99.8 %          10
       Promising                 113   2.3 %       0.2 %    99.8 %          10
       At Risk churns more than Champions: passed; 69.4 % against 19.4 % (95 %: +45.6 to +54.7 points).
-      Champions are worth most: passed; 3531 each against 976 of Loyal (95 %: +1801 to +3476).
+      Champions are worth most: passed; 3,531 each against 976 of Loyal (95 %: 1,801 to 3,476 more).
 
     Churn in 90 days, tested on 2011-09-11 to 2011-12-10: 5,200 customers, 61.2 % churned
                                      AUC (95 %)    ECE  Brier

@@ -22,7 +22,7 @@ pub mod value_calibration;
 
 mod axis;
 mod bars;
-mod number;
+pub(super) mod number;
 mod sheet;
 mod text;
 mod theme;

@@ -1,7 +1,7 @@
 //! Numbers as a reader sees them: money with its currency, shares, counts, and round axis ticks.
 
 /// A count with thousands separators: 4338 → `4,338`.
-pub(super) fn count(n: u64) -> String {
+pub(in crate::report) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
