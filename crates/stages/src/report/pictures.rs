@@ -164,6 +164,7 @@ impl Room<'_> {
         let frame = self.engine.select("select x, y, cluster_name from segment_map order by customer_id", &[])?;
         let mut clusters: Vec<String> = record.clusters.iter().map(|c| c.name.clone()).collect();
         let mut customers: Vec<u64> = record.clusters.iter().map(|c| c.customers).collect();
+        let last_is_outside = record.outside.is_some();
         if let Some(outside) = record.outside {
             clusters.push(outside.name);
             customers.push(outside.customers);

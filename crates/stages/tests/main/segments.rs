@@ -121,7 +121,7 @@ fn movements_are_what_a_plain_count_says() {
             let now = at[&row[1][..]][id];
             expected[0] += 1;
             let place = match ranks[now].cmp(&ranks[before]) {
-                _ if !bought[&row[0][..]].contains(&id.to_string()) => 4,
+                _ if !bought[&row[0][..]].contains(*id) => 4,
                 std::cmp::Ordering::Less => 1,
                 std::cmp::Ordering::Equal => 2,
                 std::cmp::Ordering::Greater => 3,

@@ -25,6 +25,8 @@ pub struct SegmentsData {
     pub label: Vec<usize>,
     /// Names of the clusters.
     pub clusters: Vec<String>,
+    /// Whether the last of them is no cluster but those outside of all.
+    pub last_is_outside: bool,
     /// Customers per cluster in the whole population; the points may be a sample of them.
     pub customers: Vec<u64>,
     /// Shares of the features' variance that the two components carry.
@@ -180,10 +182,21 @@ fn subtitle(everyone: u64, shown: usize, outside: usize) -> String {
 }
 
 fn finding(data: &SegmentsData, everyone: u64) -> String {
-    let order = descending(&data.customers.iter().map(|c| *c as f64).collect::<Vec<_>>());
+    let groups = data.clusters.len() - usize::from(data.last_is_outside && data.clusters.len() > 1);
+    let order = descending(&data.customers[..groups].iter().map(|c| *c as f64).collect::<Vec<_>>());
     let share = |c: usize| number::percent(data.customers[c] as f64 / everyone as f64);
     let (first, last) = (order[0], order[order.len() - 1]);
     let seen = number::percent(data.explained[0] + data.explained[1]);
+    if data.last_is_outside && groups < data.clusters.len() {
+        let inside = number::count(everyone - data.customers[groups]);
+        let names = if groups == 1 {
+            format!("one cluster, {}", data.clusters[first])
+        } else {
+            let (most, least) = (&data.clusters[first], &data.clusters[last]);
+            format!("{groups} clusters, from {most} with {} to {least} with {}", share(first), share(last))
+        };
+        return format!("{inside} customers lie in {names}; {} are in none.", share(groups));
+    }
     if order.len() == 1 {
         return format!("All {} customers form one cluster, {}.", number::count(everyone), data.clusters[first]);
     }

@@ -76,6 +76,7 @@ fn clusters() -> SegmentsData {
         y,
         label,
         clusters: owned(&["Champions", "Potential Loyalist", "Hibernating", "At Risk"]),
+        last_is_outside: false,
         customers: spread.iter().map(|s| s.3 as u64).collect(),
         explained: [0.512, 0.198],
     }
@@ -352,12 +353,19 @@ fn findings_say_what_the_numbers_say() {
         y: vec![0.0, 1.0, 0.0],
         label: vec![0, 1, 1],
         clusters: owned(&["A", "B"]),
+        last_is_outside: false,
         customers: vec![1, 3],
         explained: [0.5, 0.2],
     };
     assert_eq!(
         finding(segments::draw(&data, &note, &theme)),
         "4 customers fall into 2 clusters, from B with 75 % to A with 25 %; the two axes carry 70 % of the variance."
+    );
+    let outside = SegmentsData { clusters: owned(&["A", "B", "(no cluster)"]), last_is_outside: true, ..data };
+    let outside = SegmentsData { customers: vec![1, 2, 1], ..outside };
+    assert_eq!(
+        finding(segments::draw(&outside, &note, &theme)),
+        "3 customers lie in 2 clusters, from B with 50 % to A with 25 %; 25 % are in none."
     );
     assert_eq!(
         finding(roc_curve::draw(&roc(), &note, &theme)),
@@ -495,6 +503,7 @@ fn data_that_make_no_picture_are_refused_with_the_reason() {
         y: vec![2.0; 3],
         label: vec![0; 3],
         clusters: owned(&["A"]),
+        last_is_outside: false,
         customers: vec![3],
         explained: [1.0, 0.0],
     };
