@@ -179,7 +179,15 @@ impl Room<'_> {
             format!("{} customers with a purchase before the snapshot", label.len()),
             "Principal components of the standardised measures that the clusters are made of.",
         );
-        let data = SegmentsData { x: frame.f64s("x")?, y: frame.f64s("y")?, label, customers, clusters, explained };
+        let data = SegmentsData {
+            x: frame.f64s("x")?,
+            y: frame.f64s("y")?,
+            label,
+            customers,
+            clusters,
+            last_is_outside,
+            explained,
+        };
         Ok(Some(figure::segments::draw(&data, &note, &Theme::default())))
     }
 
