@@ -443,6 +443,33 @@ mod tests {
     }
 
     #[test]
+    fn estimator_checks() {
+        let data = Matrix::new(700, 2, cloud(700, 5)).unwrap();
+        let params = Params { seed: 9, ..Params::default() };
+        let forest = fit(&data, &params).unwrap();
+        let scores = forest.scores(&data).unwrap();
+        assert_eq!(forest, fit(&data, &params).unwrap());
+        let stored: Fitted = serde_json::from_str(&serde_json::to_string(&forest).unwrap()).unwrap();
+        assert_eq!(stored.scores(&data).unwrap(), scores);
+        // A row's score depends on the row alone: any order, any part, twice.
+        let turned: Vec<usize> = (0..700).rev().chain([3, 3]).collect();
+        let again = stored.scores(&data.select_rows(&turned)).unwrap();
+        assert!(turned.iter().zip(&again).all(|(&i, s)| *s == scores[i]));
+        // Trees draw rows by their place, so another order is another forest: scores agree as two seeds do.
+        let other = fit(&data.select_rows(&turned[..700]), &params).unwrap().scores(&data).unwrap();
+        let seed = fit(&data, &Params { seed: 10, ..params }).unwrap().scores(&data).unwrap();
+        let apart = |a: &[f64]| a.iter().zip(&scores).map(|(x, y)| (x - y).abs()).sum::<f64>() / 700.0;
+        assert!(apart(&other) < 2.0 * apart(&seed), "{} {}", apart(&other), apart(&seed));
+        // A constant column is cut at its one value, which parts nobody.
+        let columns = [data.column(0), data.column(1), vec![4.0; 700]];
+        let wider = Matrix::from_columns(&columns).unwrap();
+        let top = |s: &[f64]| num::argsort(s)[690..].iter().copied().collect::<std::collections::BTreeSet<_>>();
+        let with = fit(&wider, &params).unwrap().scores(&wider).unwrap();
+        assert!(top(&with).intersection(&top(&scores)).count() >= 7);
+        assert!(stored.scores(&wider).is_err());
+    }
+
+    #[test]
     fn constant_rows_are_all_alike_and_bad_input_is_refused() {
         let same = Matrix::new(10, 2, vec![1.0; 20]).unwrap();
         let scores = fit(&same, &Params::default()).unwrap().scores(&same).unwrap();

@@ -6,7 +6,7 @@ use crate::artifact::{self, Manifest};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::summary::{Finding, NOTHING, Output, Plan, PlannedOffer, Reason, Rows, Segment, Summary};
+use crate::summary::{Finding, NOTHING, Output, Plan, PlannedOffer, Reason, Rows, Segment, Summary, ValueQuality};
 use crate::{allocate, churn, clean, ingest, report, value};
 
 /// What a finished run found.
@@ -51,7 +51,7 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
             .collect(),
         segment_checks: report.checks.clone(),
         churn: churn.quality,
-        value: value.quality,
+        value: value_quality(value, &report),
         plan: Finding::Measured(planned(config, &plan)),
         truth: Vec::new(),
         truth_checks: Vec::new(),
@@ -63,6 +63,18 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
             format!("tenure allocate --out {} --budget N: the plan at another budget", out.display()),
         ],
     })
+}
+
+/// How well value is forecast; without a model also what the values are.
+fn value_quality(value: value::Facts, report: &report::Facts) -> Finding<ValueQuality> {
+    let has_values = report.segments.iter().any(|s| s.value_mean.is_some());
+    match value.quality {
+        Finding::Missing(why) if value.deployment.is_none() && has_values => Finding::Missing(format!(
+            "{why}; the values shown are the spend of the last {} days, carried forward",
+            value.horizon_days
+        )),
+        quality => quality,
+    }
 }
 
 /// What the reader must know; first that there is nothing to know, where that is so.

@@ -6,14 +6,13 @@ mod history;
 mod measures;
 mod model;
 mod outliers;
+mod profile;
 mod score;
 pub mod strategy;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 use tenure_math::segment::{choose, map, mixture, rfm};
-use tenure_tables::engine::{Engine, Value};
+use tenure_tables::engine::Engine;
 use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
@@ -25,6 +24,7 @@ use crate::time::Instant;
 pub use history::{Moves, Travelled};
 pub use model::{Assigned, Clusters, Grouping, MODEL, Model};
 pub use outliers::Unusual;
+pub use profile::SegmentFacts;
 pub use score::{Counted, Scored, score};
 
 /// What segmentation found.
@@ -77,30 +77,6 @@ pub struct Agreement {
     pub with: Instant,
     /// The adjusted Rand index: 1 = the same groups, 0 = what chance gives.
     pub adjusted_rand: f64,
-}
-
-/// A segment's or cluster's profile.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SegmentFacts {
-    /// Its name.
-    pub name: String,
-    /// Customers.
-    pub customers: u64,
-    /// Share of all customers.
-    pub share: f64,
-    /// Mean days since the last purchase.
-    pub recency_days: f64,
-    /// Mean number of purchases.
-    pub frequency: f64,
-    /// Mean net spend so far; `None` where the source holds no money.
-    pub monetary_total: Option<f64>,
-    /// Share of all net spend so far; `None` where there is none.
-    pub revenue_share: Option<f64>,
-    /// Mean engagement score.
-    pub engagement_score: f64,
-    /// Of a cluster, the means of the measures that it is made of.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub means: Vec<(String, f64)>,
 }
 
 /// What the stage needs of the features' record in the manifest.
@@ -187,44 +163,35 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         clusters: labels,
     };
     store::write_columns(&run.write(artifact::SEGMENT_ASSIGNMENTS)?, &assigned.columns())?;
+    // Who is in no cluster is a group to look at too.
+    let grouped = |name: &Option<String>| name.clone().unwrap_or_else(|| artifact::NO_CLUSTER.to_owned());
+    let groups: Vec<String> = assigned.cluster_names.iter().map(grouped).collect();
     let plane = found.as_ref().and_then(|f| f.plane.as_ref());
     if let Some(plane) = plane {
-        let names = assigned
-            .cluster_names
-            .iter()
-            .map(|name| name.clone().unwrap_or_else(|| artifact::NO_CLUSTER.to_owned()))
-            .collect();
         store::write_columns(
             &run.write(artifact::SEGMENT_MAP)?,
             &[
                 ("customer_id", Column::Text(now.ids.clone())),
                 ("x", Column::F64(plane.x.clone())),
                 ("y", Column::F64(plane.y.clone())),
-                ("cluster_name", Column::Text(names)),
+                ("cluster_name", Column::Text(groups.clone())),
             ],
         )?;
     }
-
-    let engagement = engagement(engine, now.as_of)?;
-    let profile = |names: &[Option<String>]| profiles(names, &now, &engagement);
-    let grouped: Vec<Option<String>> = match found {
-        // Who is in none is a group to look at too.
-        Some(_) => {
-            let name = |name: &Option<String>| name.clone().unwrap_or_else(|| artifact::NO_CLUSTER.to_owned());
-            assigned.cluster_names.iter().map(|n| Some(name(n))).collect()
-        }
-        None => vec![None; n],
+    let engagement = profile::engagement(engine, now.as_of)?;
+    let mut clusters = match found {
+        Some(_) => profile::profiles(&groups, &now, &engagement),
+        None => Vec::new(),
     };
-    let mut clusters = profile(&grouped);
     if let Some(measures) = &measures {
-        add_means(&mut clusters, &grouped, measures);
+        profile::add_means(&mut clusters, &groups, measures);
     }
-    write_clusters(run, &clusters)?;
+    profile::write_clusters(run, &clusters)?;
     let outside = clusters.iter().position(|c| c.name == artifact::NO_CLUSTER).map(|at| clusters.remove(at));
     let facts = Facts {
         customers: n as u64,
         map: config.segments.map.word().to_owned(),
-        segments: profile(&assigned.segments.iter().cloned().map(Some).collect::<Vec<_>>()),
+        segments: profile::profiles(&assigned.segments, &now, &engagement),
         moves,
         method: config.segments.clusters.word().to_owned(),
         clusters,
@@ -250,57 +217,6 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     Ok(sentence)
 }
 
-fn engagement(engine: &Engine, as_of: Instant) -> Result<Vec<f64>> {
-    let frame = engine.select(
-        "select engagement_score from features where as_of = $as_of order by customer_id",
-        &[("as_of", Value::Text(as_of.to_string()))],
-    )?;
-    Ok(frame.f64s("engagement_score")?)
-}
-
-/// Profiles by name, by revenue and then by name; rows without a name are left out.
-fn profiles(names: &[Option<String>], now: &history::Snapshot, engagement: &[f64]) -> Vec<SegmentFacts> {
-    let mut members: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (i, name) in names.iter().enumerate() {
-        if let Some(name) = name {
-            members.entry(name).or_default().push(i);
-        }
-    }
-    let revenue: f64 = now.monetary.iter().sum();
-    let mut all: Vec<SegmentFacts> = members
-        .into_iter()
-        .map(|(name, rows)| {
-            let sum = |v: &[f64]| rows.iter().map(|&i| v[i]).sum::<f64>();
-            let size = rows.len() as f64;
-            SegmentFacts {
-                name: name.to_owned(),
-                customers: rows.len() as u64,
-                share: size / names.len() as f64,
-                recency_days: sum(&now.recency_days) / size,
-                frequency: sum(&now.frequency) / size,
-                monetary_total: now.has_money.then(|| sum(&now.monetary) / size),
-                revenue_share: (now.has_money && revenue > 0.0).then(|| sum(&now.monetary) / revenue),
-                engagement_score: sum(engagement) / size,
-                means: Vec::new(),
-            }
-        })
-        .collect();
-    all.sort_by(|a, b| {
-        let share = |facts: &SegmentFacts| facts.revenue_share.unwrap_or(facts.share);
-        share(b).total_cmp(&share(a)).then(a.name.cmp(&b.name))
-    });
-    all
-}
-
-/// Adds the means of the measures to the profiles of clusters.
-fn add_means(clusters: &mut [SegmentFacts], names: &[Option<String>], measures: &measures::Measures) {
-    for cluster in clusters {
-        let rows: Vec<usize> = (0..names.len()).filter(|&i| names[i].as_ref() == Some(&cluster.name)).collect();
-        let mean = |j: usize| rows.iter().map(|&i| measures.raw.get(i, j)).sum::<f64>() / rows.len() as f64;
-        cluster.means = measures.names.iter().enumerate().map(|(j, name)| (name.clone(), mean(j))).collect();
-    }
-}
-
 /// Settings that have no effect beside others.
 fn unused_settings(config: &Config) -> Vec<String> {
     let segments = &config.segments;
@@ -322,24 +238,4 @@ fn same_for_all(now: &history::Snapshot) -> Vec<String> {
         .filter(|(_, scores)| now.ids.len() > 1 && constant(scores))
         .map(|(name, _)| format!("everybody has the same {name} score: the names of the segments say nothing about it"))
         .collect()
-}
-
-fn write_clusters(run: &RunFolder, clusters: &[SegmentFacts]) -> Result<()> {
-    let optional = |v: Option<f64>, digits: usize| v.map(|v| format!("{v:.digits$}")).unwrap_or_default();
-    let mut header = vec!["cluster_name", "customers", "customer_share", "revenue_share", "engagement_score"];
-    if let Some(first) = clusters.first() {
-        header.extend(first.means.iter().map(|(name, _)| name.as_str()));
-    }
-    let row = |c: &SegmentFacts| {
-        let mut row = vec![
-            c.name.clone(),
-            c.customers.to_string(),
-            format!("{:.6}", c.share),
-            optional(c.revenue_share, 6),
-            format!("{:.2}", c.engagement_score),
-        ];
-        row.extend(c.means.iter().map(|(_, mean)| format!("{mean:.4}")));
-        row
-    };
-    run.write_csv(artifact::CLUSTER_SUMMARY, &header, &clusters.iter().map(row).collect::<Vec<_>>())
 }

@@ -92,6 +92,7 @@ fn another_budget_needs_no_new_models() {
             artifact::OFFER_PLAN,
             artifact::ALLOCATION,
             artifact::OPTIMIZATION_METRICS,
+            artifact::SEGMENT_SUMMARY,
         ]
     );
     let (before, after) = (scores(&BASE.out), scores(&out));
