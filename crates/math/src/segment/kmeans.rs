@@ -208,23 +208,23 @@ pub(super) fn finish(data: &Matrix, centroids: Vec<f64>, iterations: usize, conv
     let mut sizes = vec![0; k];
     labels.iter().for_each(|&c| sizes[c as usize] += 1);
     let centroids = Matrix::new(k, data.n_cols(), centroids)?;
-    let mut fitted = Fitted { centroids, sizes, inertia, iterations, converged, labels };
-    largest_first(&mut fitted);
-    Ok(fitted)
+    let order = largest_first(&centroids, &mut sizes, &mut labels);
+    Ok(Fitted { centroids: centroids.select_rows(&order), sizes, inertia, iterations, converged, labels })
 }
-/// Renumbers the groups by size, the largest first; between equals by centroid.
-fn largest_first(fitted: &mut Fitted) {
-    let (centroids, sizes) = (&fitted.centroids, &fitted.sizes);
+
+/// Renumbers groups by size, the largest first, between equals by place: `labels` and `sizes` get their new numbers. Gives
+/// the old number of each group, for what else is stored by group.
+pub(super) fn largest_first(places: &Matrix, sizes: &mut Vec<usize>, labels: &mut [u32]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..sizes.len()).collect();
     order.sort_by(|&a, &b| {
-        let by_place = centroids.row(a).iter().zip(centroids.row(b)).map(|(x, y)| x.total_cmp(y));
+        let by_place = places.row(a).iter().zip(places.row(b)).map(|(x, y)| x.total_cmp(y));
         sizes[b].cmp(&sizes[a]).then_with(|| by_place.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then))
     });
     let mut new_of = vec![0_u32; order.len()];
     order.iter().enumerate().for_each(|(new, &old)| new_of[old] = new as u32);
-    fitted.labels.iter_mut().for_each(|label| *label = new_of[*label as usize]);
-    fitted.sizes = order.iter().map(|&old| fitted.sizes[old]).collect();
-    fitted.centroids = fitted.centroids.select_rows(&order);
+    labels.iter_mut().for_each(|label| *label = new_of[*label as usize]);
+    *sizes = order.iter().map(|&old| sizes[old]).collect();
+    order
 }
 
 /// The mean over the columns of their population variances.
@@ -243,6 +243,7 @@ fn mean_variance(data: &Matrix) -> f64 {
         chunks().map(|rows| rows.chunks_exact(d).map(|row| squared_distance(row, &means)).sum()).collect();
     squares.iter().sum::<f64>() / n / d as f64
 }
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::float_cmp)]

@@ -384,16 +384,7 @@ fn minus(a: &[f64], b: &[f64]) -> Vec<f64> {
 
 /// Renumbers the components by size, the largest first; between equals by mean.
 fn largest_first(fitted: &mut Fitted) {
-    let (means, sizes) = (&fitted.means, &fitted.sizes);
-    let mut order: Vec<usize> = (0..sizes.len()).collect();
-    order.sort_by(|&a, &b| {
-        let by_place = means.row(a).iter().zip(means.row(b)).map(|(x, y)| x.total_cmp(y));
-        sizes[b].cmp(&sizes[a]).then_with(|| by_place.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then))
-    });
-    let mut new_of = vec![0_u32; order.len()];
-    order.iter().enumerate().for_each(|(new, &old)| new_of[old] = new as u32);
-    fitted.labels.iter_mut().for_each(|label| *label = new_of[*label as usize]);
-    fitted.sizes = order.iter().map(|&old| fitted.sizes[old]).collect();
+    let order = kmeans::largest_first(&fitted.means, &mut fitted.sizes, &mut fitted.labels);
     fitted.weights = order.iter().map(|&old| fitted.weights[old]).collect();
     fitted.covariances = fitted.covariances.select_rows(&order);
     fitted.means = fitted.means.select_rows(&order);
