@@ -47,10 +47,27 @@ pub(crate) struct Panel {
     pub(crate) warnings: Vec<String>,
 }
 
-/// What the panel needs of the features' record in the manifest.
+/// What is needed of the features' record in the manifest.
 #[derive(Deserialize)]
-struct FeatureRecord {
+pub(crate) struct FeatureRecord {
+    /// The snapshots, ascending.
+    pub(crate) snapshots: Vec<Instant>,
     horizons: Vec<i64>,
+}
+
+impl FeatureRecord {
+    /// Reads it; refused where the windows of one of the given lengths have no labels.
+    pub(crate) fn read(run: &RunFolder, horizons: &[i64]) -> Result<Self> {
+        let record: Self = run.record_of(Stage::Features)?;
+        match horizons.iter().find(|days| !record.horizons.contains(days)) {
+            None => Ok(record),
+            Some(days) => Err(Error::Missing {
+                artefact: format!("the labels of windows of {days} days"),
+                out: run.out().to_path_buf(),
+                stage: Stage::Features.name(),
+            }),
+        }
+    }
 }
 
 impl Panel {
@@ -63,14 +80,7 @@ impl Panel {
         churn_days: i64,
         spend_column: &str,
     ) -> Result<Self> {
-        let record: FeatureRecord = run.record_of(Stage::Features)?;
-        if let Some(days) = [horizon_days, churn_days].into_iter().find(|days| !record.horizons.contains(days)) {
-            return Err(Error::Missing {
-                artefact: format!("the labels of windows of {days} days"),
-                out: run.out().to_path_buf(),
-                stage: Stage::Features.name(),
-            });
-        }
+        FeatureRecord::read(run, &[horizon_days, churn_days])?;
         engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
         engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
         engine.register("segments", &run.read(artifact::SEGMENTS, Stage::Segment)?)?;

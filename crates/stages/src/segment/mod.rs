@@ -19,6 +19,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::{Config, RfmTies, SegmentMap};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::panel::FeatureRecord;
 use crate::time::Instant;
 
 pub use history::{Moves, Travelled};
@@ -79,12 +80,6 @@ pub struct Agreement {
     pub adjusted_rand: f64,
 }
 
-/// What the stage needs of the features' record in the manifest.
-#[derive(Deserialize)]
-struct FeatureRecord {
-    snapshots: Vec<Instant>,
-}
-
 /// The map that the settings name.
 ///
 /// # Errors
@@ -117,13 +112,13 @@ pub fn map_of(config: &Config) -> Result<map::Map> {
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
     engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
-    let snapshots = run.record_of::<FeatureRecord>(Stage::Features)?.snapshots;
+    let churn_days = i64::from(config.churn.horizon_days);
+    let snapshots = FeatureRecord::read(run, &[churn_days])?.snapshots;
     let map = map_of(config)?;
     let ties = match config.segments.rfm_ties {
         RfmTies::Share => rfm::Ties::Share,
         RfmTies::First => rfm::Ties::First,
     };
-    let churn_days = i64::from(config.churn.horizon_days);
     let (now, moves) = history::write(engine, run, &snapshots, &map, ties, churn_days)?;
     let mut warnings = Vec::new();
     if !now.has_money {

@@ -271,6 +271,12 @@ fn the_map_is_the_users_to_choose() {
     let shares: f64 = strategies.as_array().unwrap().iter().map(|s| s["budget_allocation"].as_f64().unwrap()).sum();
     assert!((shares - 100.0).abs() < 1e-9);
 
+    // Journeys need the labels of their window: without them they are refused, not left out.
+    let mut longer = config();
+    longer.churn.horizon_days = 45;
+    let error = pipeline::run_stage(&ctx(1), &longer, Stage::Segment, &[], &out).unwrap_err();
+    assert!(error.to_string().contains("labels of windows of 45 days"), "{error}");
+
     // A map that leaves somebody out is refused before anything is read.
     settings.segments.rules[1].codes.pop();
     let error =
