@@ -98,16 +98,18 @@ impl Pace {
     }
 }
 
-/// Splits churn probabilities: the shop's pace, and of each probability the part that is of having left already.
+/// Splits churn probabilities, each of so many days of silence: the shop's pace, and of each probability the part that is of having left already.
 ///
 /// # Errors
 /// As [`Pace::fit`].
-pub fn split(pasts: &[Past], p_churn: &[f64], horizon: f64) -> Result<(Pace, Vec<f64>)> {
+pub fn split(pasts: &[Past], p_churn: &[f64], horizons: &[f64]) -> Result<(Pace, Vec<f64>)> {
     require_len("p_churn", pasts.len(), p_churn.len())?;
+    require_len("horizons", pasts.len(), horizons.len())?;
     let mut p_gone: Vec<f64> = p_churn.iter().map(|p| p.min(0.5)).collect();
     let mut pace = Pace::fit(pasts, &p_gone)?;
     for _ in 0..ROUNDS {
-        p_gone = pasts.iter().zip(p_churn).map(|(past, &p)| gone(p, pace.silent(past, horizon))).collect();
+        let given = pasts.iter().zip(p_churn).zip(horizons);
+        p_gone = given.map(|((past, &p), &horizon)| gone(p, pace.silent(past, horizon))).collect();
         pace = Pace::fit(pasts, &p_gone)?;
     }
     Ok((pace, p_gone))
@@ -185,7 +187,7 @@ mod tests {
             .enumerate()
             .map(|(i, past)| if i % 4 == 0 { 0.999 } else { pace.silent(past, 90.0) })
             .collect();
-        let (found, p_gone) = split(&pasts, &p_churn, 90.0).unwrap();
+        let (found, p_gone) = split(&pasts, &p_churn, &vec![90.0; pasts.len()]).unwrap();
         assert!((found.days / days - 1.0).abs() < 0.1, "{}", found.days);
         assert!(p_gone.iter().enumerate().all(|(i, g)| if i % 4 == 0 { *g > 0.95 } else { *g < 0.05 }), "{p_gone:?}");
     }

@@ -26,6 +26,8 @@ pub enum Stage {
     Allocate,
     /// Figures and the table of scores.
     Report,
+    /// The contest of the models; no part of a run.
+    Backtest,
     /// Proof that nothing of the future was seen; no part of a run.
     Audit,
 }
@@ -45,9 +47,9 @@ impl Stage {
     ];
 
     /// All stages.
-    pub const ALL: [Self; 10] = {
+    pub const ALL: [Self; 11] = {
         let [a, b, c, d, e, f, g, h, i] = Self::RUN;
-        [a, b, c, d, e, f, g, h, i, Self::Audit]
+        [a, b, c, d, e, f, g, h, i, Self::Backtest, Self::Audit]
     };
 
     /// The stage's word: the same in commands, folders and documents.
@@ -63,6 +65,7 @@ impl Stage {
             Self::Value => "value",
             Self::Allocate => "allocate",
             Self::Report => "report",
+            Self::Backtest => "backtest",
             Self::Audit => "audit",
         }
     }

@@ -5,8 +5,10 @@
 
 pub mod artifact;
 pub mod config;
+pub mod contest;
 pub mod ctx;
 pub mod error;
+pub(crate) mod given;
 pub(crate) mod panel;
 pub mod summary;
 pub mod tables;

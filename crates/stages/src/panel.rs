@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use tenure_math::boost;
 use tenure_math::num::Matrix;
 use tenure_math::pace::Past;
+use tenure_math::rng;
 use tenure_math::season::{Around, Closed};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
 use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
+use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::time::{DAY_US, Instant};
@@ -26,23 +29,34 @@ const YEAR_DAYS: i64 = 365;
 /// Closed windows in which newcomers are counted, the latest first.
 const CLOSED_WINDOWS: usize = 12;
 
-/// Rows of (snapshot, customer), ordered by snapshot and then by customer.
+/// Features by name, of whatever rows.
 #[derive(Debug, Clone)]
-pub(crate) struct Panel {
+pub(crate) struct Table {
     /// The features' names.
     pub(crate) names: Vec<String>,
     /// The features; NaN is missing.
     pub(crate) features: Matrix,
+}
+
+/// Rows of (snapshot, customer), ordered by snapshot and then by customer.
+#[derive(Debug, Clone)]
+pub(crate) struct Panel {
+    /// The features.
+    pub(crate) table: Table,
     /// The snapshot of each row.
     pub(crate) snapshots: Vec<Instant>,
     /// The customer of each row.
     pub(crate) customers: Vec<String>,
     /// Purchases in the window; NaN where it is open.
     pub(crate) orders: Vec<f64>,
+    /// Days from the snapshot to the first purchase in the window; NaN without one, or where the window is open.
+    pub(crate) first_purchase_days: Vec<f64>,
     /// Purchases in the churn window; NaN where it is open.
     pub(crate) orders_in_churn_window: Vec<f64>,
     /// Spend in the window, in the basis asked for; NaN where it is open.
     pub(crate) spend: Vec<f64>,
+    /// The segment of each row's customer at its snapshot.
+    pub(crate) segments: Vec<String>,
     /// What had to be left out.
     pub(crate) warnings: Vec<String>,
 }
@@ -67,6 +81,33 @@ impl FeatureRecord {
                 stage: Stage::Features.name(),
             }),
         }
+    }
+}
+
+impl Table {
+    /// The table of these columns, each with its name.
+    pub(crate) fn new(names: Vec<String>, columns: &[Vec<f64>]) -> Result<Self> {
+        Ok(Self { names, features: Matrix::from_columns(columns).map_err(Error::math("the table of features"))? })
+    }
+
+    /// A feature of the given rows; all NaN where the source cannot support it.
+    pub(crate) fn feature(&self, name: &str, rows: &[usize]) -> Vec<f64> {
+        match self.names.iter().position(|n| n == name) {
+            Some(j) => rows.iter().map(|&i| self.features.get(i, j)).collect(),
+            None => vec![f64::NAN; rows.len()],
+        }
+    }
+
+    /// What the purchases of each row look like from its snapshot.
+    pub(crate) fn pasts(&self, rows: &[usize]) -> Vec<Past> {
+        let days = self.feature("purchase_days", rows);
+        let (spans, silences) = (self.feature("active_span_days", rows), self.feature("recency_days", rows));
+        let past = |k: usize| Past {
+            repeats: (days[k] - 1.0).max(0.0),
+            span: spans[k].max(0.0),
+            silence: silences[k].max(0.0),
+        };
+        (0..rows.len()).map(past).collect()
     }
 }
 
@@ -103,7 +144,8 @@ impl Panel {
         let frame = engine.select(
             &format!(
                 "with outcomes as (
-                    select as_of, customer_id, cast(orders as double) as orders, {spend_column} as spend
+                    select as_of, customer_id, cast(orders as double) as orders, first_purchase_days,
+                        {spend_column} as spend
                     from labels
                     where horizon_days = {horizon_days}
                  ),
@@ -113,7 +155,8 @@ impl Panel {
                     where horizon_days = {churn_days}
                  )
                  select features.*, segments.recency_score, segments.frequency_score, segments.monetary_score,
-                     segments.segment_rank, outcomes.orders as outcome_orders, outcomes.spend as outcome_spend,
+                     segments.segment_rank, segments.segment as outcome_segment, outcomes.orders as outcome_orders,
+                     outcomes.first_purchase_days as outcome_first, outcomes.spend as outcome_spend,
                      churned.orders as outcome_churn
                  from features
                  inner join segments
@@ -151,13 +194,14 @@ impl Panel {
             })
             .collect::<Result<_>>()?;
         Ok(Self {
-            names,
-            features: Matrix::from_columns(&columns).map_err(Error::math("the table of features"))?,
+            table: Table::new(names, &columns)?,
             snapshots,
             customers: frame.texts("customer_id")?,
             orders: frame.f64s("outcome_orders")?,
+            first_purchase_days: frame.f64s("outcome_first")?,
             orders_in_churn_window: frame.f64s("outcome_churn")?,
             spend: frame.f64s("outcome_spend")?,
+            segments: frame.texts("outcome_segment")?,
             warnings,
         })
     }
@@ -165,26 +209,6 @@ impl Panel {
     /// The rows of the given snapshots.
     pub(crate) fn rows(&self, snapshots: &[Instant]) -> Vec<usize> {
         (0..self.snapshots.len()).filter(|&i| snapshots.contains(&self.snapshots[i])).collect()
-    }
-
-    /// A feature of the given rows; all NaN where the source cannot support it.
-    pub(crate) fn feature(&self, name: &str, rows: &[usize]) -> Vec<f64> {
-        match self.names.iter().position(|n| n == name) {
-            Some(j) => rows.iter().map(|&i| self.features.get(i, j)).collect(),
-            None => vec![f64::NAN; rows.len()],
-        }
-    }
-
-    /// What the purchases of each row look like from its snapshot.
-    pub(crate) fn pasts(&self, rows: &[usize]) -> Vec<Past> {
-        let days = self.feature("purchase_days", rows);
-        let (spans, silences) = (self.feature("active_span_days", rows), self.feature("recency_days", rows));
-        let past = |k: usize| Past {
-            repeats: (days[k] - 1.0).max(0.0),
-            span: spans[k].max(0.0),
-            silence: silences[k].max(0.0),
-        };
-        (0..rows.len()).map(past).collect()
     }
 
     /// A number for the customer of each of the rows: the same on every machine and for every set of rows.
@@ -205,6 +229,24 @@ impl Panel {
         rows.iter()
             .map(|&i| latest.map_or(1.0, |l| 0.5_f64.powf(l.days_since(self.snapshots[i]) / half_life_days)))
             .collect()
+    }
+}
+
+/// The configured boosting for an objective, with a random stream of its own.
+pub(crate) fn boosting(config: &Config, objective: boost::Objective, task: &str) -> boost::Params {
+    let b = &config.boosting;
+    boost::Params {
+        objective,
+        rounds: b.rounds,
+        learning_rate: b.learning_rate,
+        max_leaves: b.leaves,
+        max_depth: None,
+        min_rows_per_leaf: b.min_rows,
+        row_sample: b.row_sample,
+        column_sample: b.column_sample,
+        lambda: b.lambda,
+        seed: rng::seed_of(config.run.seed, task, 0),
+        threads: 0,
     }
 }
 

@@ -177,10 +177,14 @@ pub struct ChurnScore {
     pub model: String,
     /// Area under the ROC curve.
     pub auc: Estimate,
+    /// Area under the precision-recall curve, as average precision.
+    pub average_precision: Estimate,
     /// Expected calibration error.
     pub ece: Option<f64>,
     /// Brier score.
     pub brier: Option<f64>,
+    /// Mean log-loss, in nats; `None` where a certainty was wrong.
+    pub log_loss: Option<f64>,
 }
 
 /// A threshold set on the calibration window and judged on the test window.
@@ -194,6 +198,12 @@ pub struct Threshold {
     pub f_beta: f64,
     /// F-beta of flagging everybody.
     pub f_beta_everybody: f64,
+    /// Share of the flagged that churned; `None` where nobody is flagged.
+    pub precision: Option<f64>,
+    /// Share of the churned that were flagged.
+    pub recall: Option<f64>,
+    /// Share of the customers that is flagged.
+    pub flagged_share: f64,
 }
 
 /// The value forecast on the test window.

@@ -47,6 +47,26 @@ pub enum Column {
 }
 
 impl Column {
+    /// Its cells as a CSV file spells them: what is null is empty.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        fn all<T: ToString>(values: &[T]) -> Vec<String> {
+            values.iter().map(T::to_string).collect()
+        }
+        fn known<T: ToString>(values: &[Option<T>]) -> Vec<String> {
+            values.iter().map(|v| v.as_ref().map(T::to_string).unwrap_or_default()).collect()
+        }
+        match self {
+            Self::Text(v) => v.clone(),
+            Self::OptText(v) => known(v),
+            Self::F64(v) => all(v),
+            Self::OptF64(v) => known(v),
+            Self::I64(v) | Self::Instant(v) => all(v),
+            Self::OptI64(v) => known(v),
+            Self::Bool(v) => all(v),
+        }
+    }
+
     fn array(&self) -> ArrayRef {
         match self {
             Self::Text(v) => Arc::new(StringArray::from_iter_values(v)),

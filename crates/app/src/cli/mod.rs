@@ -1,6 +1,7 @@
 //! The command line: one file per verb, the help text is the arguments' documentation.
 
 mod audit;
+mod backtest;
 mod demo;
 mod fetch;
 mod generate;
@@ -53,6 +54,7 @@ enum Command {
     Value(stage::Value),
     Allocate(stage::Allocate),
     Report(stage::Report),
+    Backtest(backtest::Args),
     Audit(audit::Args),
     Sql(sql::Args),
 }
@@ -74,6 +76,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Value(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
+        Command::Backtest(args) => args.run(start),
         Command::Audit(args) => args.run(start),
         Command::Sql(args) => args.run(),
     }

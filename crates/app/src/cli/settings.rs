@@ -118,7 +118,7 @@ pub(crate) struct Strictness {
     contract: Option<String>,
 }
 
-fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesParser {
+pub(super) fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesParser {
     lists.concat().into()
 }
 

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use tenure_stages::artifact::Run;
-use tenure_stages::config::Config;
+use tenure_stages::config::{ChurnModel, Config, Overrides, ValueModel};
 use tenure_stages::ctx::Stage;
 use tenure_stages::{features, ingest, pipeline, segment};
 
-use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon};
+use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon, words};
 use crate::error::Error;
 use crate::ui;
 
@@ -96,8 +96,17 @@ pub(crate) struct Segment {
 
 /// Stage 6: estimate each customer's probability of leaving, and test it on later data.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure churn --out shop")]
+#[command(after_help = "\
+Examples:
+  tenure churn --out shop
+  tenure churn --out shop --model logistic
+  tenure churn --out shop --score new_customers.parquet --to churn.csv")]
 pub(crate) struct Churn {
+    /// Model to use [default: the champion of `tenure backtest`, else pooled].
+    #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ChurnModel::WORDS]))]
+    model: Option<String>,
+    #[command(flatten)]
+    scoring: Scoring,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -106,8 +115,17 @@ pub(crate) struct Churn {
 
 /// Stage 7: estimate each customer's value with an interval, and test it on later data.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure value --out shop")]
+#[command(after_help = "\
+Examples:
+  tenure value --out shop
+  tenure value --out shop --model hurdle
+  tenure value --out shop --score new_customers.parquet --to value.csv")]
 pub(crate) struct Value {
+    /// Model to use [default: the champion of `tenure backtest`, else pooled].
+    #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ValueModel::WORDS]))]
+    model: Option<String>,
+    #[command(flatten)]
+    scoring: Scoring,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -186,16 +204,48 @@ impl Segment {
     }
 }
 
+/// A saved model on other customers.
+#[derive(Debug, clap::Args)]
+struct Scoring {
+    /// Compute nothing anew: score the customers of a table of features (CSV or Parquet) by the run's saved model.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "seed", "threads", "model"])]
+    score: Option<PathBuf>,
+    /// Where the scores go, .csv or .parquet [default: named after FILE and the stage, in the current folder].
+    #[arg(long, value_name = "FILE", requires = "score")]
+    to: Option<PathBuf>,
+}
+
+impl Scoring {
+    /// Scores a table, where one is named; gives whether it was.
+    fn run(self, common: &Common, stage: Stage) -> Result<bool, Error> {
+        let Some(file) = self.score else { return Ok(false) };
+        let to = self.to.unwrap_or_else(|| {
+            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+            PathBuf::from(format!("{stem}_{}.parquet", stage.name()))
+        });
+        ui::show_forecast(&pipeline::score(&Run::open(&common.out)?, stage, &file, &to)?, common.format)?;
+        Ok(true)
+    }
+}
+
 impl Churn {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        let config = self.common.continued(&self.horizon.lay_over(self.common.overrides()))?;
+        if self.scoring.run(&self.common, Stage::Churn)? {
+            return Ok(());
+        }
+        let overrides = Overrides { churn_model: self.model, ..self.common.overrides() };
+        let config = self.common.continued(&self.horizon.lay_over(overrides))?;
         run(&self.common, &config, start, Stage::Churn, &[])
     }
 }
 
 impl Value {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        let config = self.common.continued(&self.horizon.lay_over(self.common.overrides()))?;
+        if self.scoring.run(&self.common, Stage::Value)? {
+            return Ok(());
+        }
+        let overrides = Overrides { value_model: self.model, ..self.common.overrides() };
+        let config = self.common.continued(&self.horizon.lay_over(overrides))?;
         run(&self.common, &config, start, Stage::Value, &[])
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod audit;
+mod backtest;
 mod describe;
 mod number;
 mod preview;
@@ -17,11 +18,12 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use serde_json::Value;
+use tenure_stages::contest::Backtest;
 use tenure_stages::features::Description;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
-use tenure_stages::pipeline::StageReport;
 use tenure_stages::pipeline::audit::Facts;
+use tenure_stages::pipeline::{self, StageReport};
 use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
 use tenure_stages::tables::Listed;
@@ -106,6 +108,18 @@ pub(crate) fn show_stage(report: &StageReport, format: Format) -> Result<(), Err
     }
 }
 
+/// Shows how the contest of the models ended.
+pub(crate) fn show_backtest(report: &StageReport, facts: &Backtest, format: Format) -> Result<(), Error> {
+    if !matches!(format, Format::Json | Format::Csv) {
+        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
+    }
+    match format {
+        Format::Table => print(&backtest::page(facts, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(facts))),
+        Format::Csv => print(&csv(&as_value(facts))),
+    }
+}
+
 /// Shows what the audit found.
 pub(crate) fn show_audit(facts: &Facts, format: Format) -> Result<(), Error> {
     match format {
@@ -161,6 +175,15 @@ pub(crate) fn show_features(found: &Description, format: Format) -> Result<(), E
 pub(crate) fn show_scored(scored: &Scored, format: Format) -> Result<(), Error> {
     match format {
         Format::Table => print(&segment::scored(scored)),
+        Format::Json => print(&json(&as_value(scored))),
+        Format::Csv => print(&csv(&as_value(scored))),
+    }
+}
+
+/// Shows what a saved model has said of the customers of a table.
+pub(crate) fn show_forecast(scored: &pipeline::Scored, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&stage::scored(scored)),
         Format::Json => print(&json(&as_value(scored))),
         Format::Csv => print(&csv(&as_value(scored))),
     }

@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 use tenure_stages::ctx::Stage;
-use tenure_stages::pipeline::StageReport;
+use tenure_stages::pipeline::{Scored, StageReport};
 
-use super::number::count;
+use super::number::{count, fixed, money, percent};
 use super::segment;
-use super::table::columns;
+use super::table::{columns, wrap};
+
+const WIDTH: usize = 100;
 
 /// The sentence, and below it the account where there is one.
 pub(super) fn page(report: &StageReport) -> String {
@@ -16,6 +18,7 @@ pub(super) fn page(report: &StageReport) -> String {
         Stage::Validate => columns(&failed(&report.facts)),
         Stage::Clean => columns(&balance(&report.facts)),
         Stage::Segment => segment::lines(&report.facts),
+        Stage::Churn | Stage::Value => forecast(&report.facts),
         _ => Vec::new(),
     };
     for line in lines {
@@ -23,6 +26,73 @@ pub(super) fn page(report: &StageReport) -> String {
         page.push('\n');
     }
     page
+}
+
+/// What a saved model has said of the customers of a table.
+pub(super) fn scored(scored: &Scored) -> String {
+    let mean = match scored.stage {
+        Stage::Churn => format!("{} expected to leave", percent(scored.mean)),
+        _ => format!("{} expected of each in the mean", money(scored.mean)),
+    };
+    format!(
+        "{} customers of {} scored by the {} model of {} (as of {}), {mean}: {}\n",
+        count(scored.customers),
+        scored.file,
+        scored.model.replace('_', " "),
+        scored.stage.name(),
+        scored.fitted_as_of,
+        scored.to
+    )
+}
+
+/// Which model it is and why, and the test window by tenth and by segment.
+fn forecast(facts: &Value) -> Vec<String> {
+    let mut lines = wrap(&format!("Model: {}.", text(&facts["choice"]["why"])), 2, WIDTH, 4);
+    let columns_of = |key: &str, names: &[(&str, &str)]| {
+        let mut table = vec![names.iter().map(|(_, title)| (*title).to_owned()).collect::<Vec<_>>()];
+        for row in rows(facts, key) {
+            table.push(names.iter().map(|(name, _)| cell(&row[*name])).collect());
+        }
+        if table.len() > 1 { columns(&table) } else { Vec::new() }
+    };
+    lines.extend(columns_of(
+        "deciles",
+        &[
+            ("decile", "tenth"),
+            ("customers", "customers"),
+            ("p_churn_mean", "p_churn"),
+            ("churn_rate", "churned"),
+            ("lift", "lift"),
+            ("gain", "of all churners"),
+            ("predicted", "predicted"),
+            ("actual", "actual"),
+            ("above_upper", "above the interval"),
+        ]
+        .into_iter()
+        .filter(|(name, _)| facts["deciles"][0].get(*name).is_some())
+        .collect::<Vec<_>>(),
+    ));
+    lines.extend(columns_of(
+        "by_segment",
+        &[
+            ("segment", "segment"),
+            ("customers", "customers"),
+            ("p_churn_mean", "p_churn"),
+            ("churn_rate", "churned"),
+            ("auc", "AUC within"),
+            ("brier", "Brier"),
+        ],
+    ));
+    lines
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "–".to_owned(),
+        Value::Number(n) if n.is_u64() => number(value),
+        Value::Number(n) => fixed(n.as_f64().unwrap_or(0.0), 3),
+        other => text(other),
+    }
 }
 
 fn rows(facts: &Value, key: &str) -> Vec<Value> {

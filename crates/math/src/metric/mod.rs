@@ -5,6 +5,7 @@
 //! [`Error::Degenerate`], never NaN.
 
 pub mod bootstrap;
+pub mod contest;
 mod classify;
 mod probability;
 mod ranking;

@@ -4,5 +4,7 @@ pub mod carry_forward;
 pub mod conformal;
 pub mod decile_calibration;
 pub mod hurdle;
+pub mod present;
 pub mod risk;
 pub mod smearing;
+pub mod stack;

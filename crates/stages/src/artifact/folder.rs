@@ -176,6 +176,15 @@ impl RunFolder {
         self.manifest.stage(stage, &self.out)
     }
 
+    /// The same, and `None` where the stage has recorded nothing.
+    ///
+    /// # Errors
+    /// As [`Manifest::stage`].
+    pub fn standing<T: serde::de::DeserializeOwned>(&self, stage: Stage) -> Result<Option<T>> {
+        self.note(&record(stage));
+        self.manifest.stages.contains_key(stage.name()).then(|| self.manifest.stage(stage, &self.out)).transpose()
+    }
+
     /// Where to write an artefact, a file or a folder of files; what stood there is gone and its folder exists.
     ///
     /// # Errors
@@ -321,6 +330,28 @@ impl RunFolder {
         Ok(false)
     }
 
+    /// Keeps what a stage found in an earlier run with the files it made, whatever has changed since.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be read or linked.
+    pub fn carry(&mut self, stage: Stage) -> Result<()> {
+        let name = stage.name();
+        for i in 0..self.known.len() {
+            let known = &self.known[i];
+            let Manifest { made, stages, .. } = &known.manifest;
+            let (Some(made), Some(found)) = (made.get(name), stages.get(name)) else { continue };
+            let facts: Option<Vec<&FileFact>> = made.writes.iter().map(|name| known.manifest.artefact(name)).collect();
+            let Some(facts) = facts else { continue };
+            if !self.adopt(known, &facts)? {
+                continue;
+            }
+            let (made, found, facts) = (made.clone(), found.clone(), facts.into_iter().cloned().collect());
+            self.manifest.stages.insert(name.to_owned(), found);
+            return self.own(stage, made, facts);
+        }
+        Ok(())
+    }
+
     /// Records what a stage found and drops the records of the stages that rest on it.
     ///
     /// # Errors
@@ -333,7 +364,8 @@ impl RunFolder {
     }
 
     fn enter(&mut self, stage: Stage, found: serde_json::Value, warnings: Vec<String>) {
-        for later in Stage::ALL.into_iter().filter(|s| *s >= stage) {
+        // The contest of the models is about its own windows, whatever became of the run since.
+        for later in Stage::ALL.into_iter().filter(|s| *s == stage || (*s > stage && *s != Stage::Backtest)) {
             self.manifest.stages.remove(later.name());
             self.manifest.warnings.remove(later.name());
         }

@@ -101,6 +101,12 @@ pub const FIGURES: &str = "figures";
 pub const MANIFEST: &str = "manifest.json";
 /// Times and other facts that differ from run to run.
 pub const TIMINGS: &str = "timings.json";
+/// Every candidate at every origin of the contest of the models.
+pub const BACKTEST: &str = "outputs/backtest.csv";
+/// Churners and lift by tenth of the test window.
+pub const CHURN_DECILES: &str = "outputs/churn_deciles.csv";
+/// How well churn is forecast within each segment of the test window.
+pub const CHURN_SEGMENTS: &str = "outputs/churn_by_segment.csv";
 /// What the audit found.
 pub const AUDIT: &str = "audit.json";
 

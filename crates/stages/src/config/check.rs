@@ -6,7 +6,7 @@ use crate::time::Instant;
 
 use super::source::Places;
 use super::{
-    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, Clusters, Config, ConfigError, DateOrder, Duplicates, Method,
+    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, ChurnWindow, Clusters, Config, ConfigError, DateOrder, Duplicates, Method,
     OfferTable, Outliers, Place, Population, RateKind, RfmTies, SegmentMap, ValueModel, ValueReading, suggest,
 };
 
@@ -99,11 +99,17 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("churn.horizon_days", Whole(1, 730)),
     ("churn.population", Word(Population::WORDS)),
     ("churn.active_days", Whole(1, 3650)),
+    ("churn.window", Word(ChurnWindow::WORDS)),
+    ("churn.gap_factor", Above(0.0, 100.0)),
     ("churn.model", Auto(&Word(ChurnModel::WORDS))),
+    ("churn.balanced", Flag),
     ("churn.beta", Above(0.0, 10.0)),
     ("value.horizon_days", Whole(1, 730)),
     ("value.basis", Word(Basis::WORDS)),
     ("value.model", Auto(&Word(ValueModel::WORDS))),
+    ("value.discount_rate", Number(0.0, 10.0)),
+    ("value.margin", Above(0.0, 1.0)),
+    ("value.risk_lambda", Number(0.0, 10.0)),
     ("value.interval", Between(0.5, 1.0)),
     ("boosting.rounds", Whole(1, 10_000)),
     ("boosting.learning_rate", Above(0.0, 1.0)),
@@ -112,6 +118,7 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("boosting.row_sample", Above(0.0, 1.0)),
     ("boosting.column_sample", Above(0.0, 1.0)),
     ("boosting.lambda", Number(0.0, f64::MAX)),
+    ("backtest.origins", Whole(1, 60)),
     ("offers.table", Word(OfferTable::WORDS)),
     ("offers.value", Word(ValueReading::WORDS)),
     ("offers.rate_kind", Auto(&Word(RateKind::WORDS))),

@@ -67,6 +67,7 @@ pub struct Config {
     pub churn: ChurnConfig,
     pub value: ValueConfig,
     pub boosting: BoostingConfig,
+    pub backtest: BacktestConfig,
     pub offers: OffersConfig,
     pub constraints: ConstraintsConfig,
     pub report: ReportConfig,
@@ -180,9 +181,15 @@ pub struct ChurnConfig {
     pub population: Population,
     /// Days that make a customer active.
     pub active_days: u32,
-    /// The model; `None` = boosting and logistic pooled.
+    /// Whose silence counts as churn.
+    pub window: ChurnWindow,
+    /// Mean gaps of a customer's own that make its window.
+    pub gap_factor: f64,
+    /// The model; `None` = the champion of the backtest, else boosting and logistic pooled.
     #[serde(with = "auto_is_none")]
     pub model: Option<ChurnModel>,
+    /// Whether both outcomes weigh the same in training.
+    pub balanced: bool,
     /// Weight of recall against precision in the threshold.
     pub beta: f64,
 }
@@ -195,9 +202,15 @@ pub struct ValueConfig {
     pub horizon_days: u32,
     /// Which spend counts.
     pub basis: Basis,
-    /// The model; `None` = trees and the spend of the last year pooled.
+    /// The model; `None` = the champion of the backtest, else trees and the spend of the last year pooled.
     #[serde(with = "auto_is_none")]
     pub model: Option<ValueModel>,
+    /// Yearly rate at which later spend counts less in the present value.
+    pub discount_rate: f64,
+    /// Share of revenue that is profit in the present value.
+    pub margin: f64,
+    /// Standard deviations taken off in the value with its risk.
+    pub risk_lambda: f64,
     /// Share of outcomes between the lower and the upper value.
     pub interval: f64,
 }
@@ -216,6 +229,14 @@ pub struct BoostingConfig {
     pub column_sample: f64,
     /// L2 penalty on leaf values.
     pub lambda: f64,
+}
+
+/// The contest of the models.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestConfig {
+    /// Closed windows before the test window that decide.
+    pub origins: usize,
 }
 
 /// The offers, and what is assumed of them.
@@ -278,6 +299,9 @@ macro_rules! choices {
             /// The words accepted for it in `tenure.toml`, and on the command line where a flag sets it.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
+            /// Every choice, in the order of the words.
+            pub const ALL: &'static [$name] = &[$($name::$variant),+];
+
             /// The word for it.
             pub fn word(self) -> &'static str {
                 match self { $($name::$variant => $word,)+ }
@@ -310,18 +334,29 @@ choices! {
     RfmTies { Share = "share": "They share a score.", First = "first": "They are ranked by customer id." }
     /// Whom the churn evaluation counts.
     Population { All = "all": "Everybody acquired.", Active = "active": "Those with a purchase in the last `active_days`." }
-    /// A churn model.
+    /// Whose silence counts as churn.
+    ChurnWindow {
+        Fixed = "fixed": "Silence for the same number of days.",
+        OwnGap = "own_gap": "Silence for so many mean gaps of one's own.",
+    }
+    /// A model of churn, the simplest first.
     ChurnModel {
-        Boosting = "boosting": "Gradient boosting.",
-        Logistic = "logistic": "Logistic regression, ridge penalty.",
         Recency = "recency": "Recency alone.",
+        Logistic = "logistic": "Penalised logistic regression.",
+        Boosting = "boosting": "Gradient boosting.",
+        Pooled = "pooled": "The mean log-odds of logistic regression and boosting.",
+        BySegment = "by_segment": "The pool, and a regression of its own for each segment where that is better.",
     }
     /// Which spend is value.
     Basis { Gross = "gross": "Sales.", Net = "net": "Sales less the cancellations in the window." }
-    /// A value model.
+    /// A model of value, the simplest first.
     ValueModel {
-        Boosting = "boosting": "Gradient boosting.",
         CarryForward = "carry_forward": "The spend of the last horizon, carried forward.",
+        LogTarget = "log_target": "Boosting of the logarithm of spend, smeared back.",
+        Boosting = "boosting": "Boosting under the Tweedie deviance.",
+        Hurdle = "hurdle": "Boosting of whether there is spend, times boosting of how much.",
+        Pooled = "pooled": "Tweedie boosting and the spend of the last year.",
+        Stack = "stack": "The others, weighed on the calibration window.",
     }
     /// A table of offers.
     OfferTable {

@@ -22,6 +22,12 @@ pub struct Overrides {
     pub churn_days: Option<i64>,
     /// `--value-days`
     pub value_days: Option<i64>,
+    /// `--model` of `tenure churn`
+    pub churn_model: Option<String>,
+    /// `--model` of `tenure value`
+    pub value_model: Option<String>,
+    /// `--origins`
+    pub origins: Option<i64>,
     /// `--map`
     pub map: Option<String>,
     /// `--rfm-ties`
@@ -50,7 +56,7 @@ impl Overrides {
         let mut value = config.to_value();
         let mut places = Places::none();
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 16] = [
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 19] = [
             ("--as-of", "snapshots", "as_of", text(&self.as_of)),
             // NaN has no JSON; null is refused by the rule, as it should be.
             ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
@@ -58,6 +64,9 @@ impl Overrides {
             ("--method", "constraints", "method", text(&self.method)),
             ("--churn-days", "churn", "horizon_days", self.churn_days.map(|days| json!(days))),
             ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
+            ("--model", "churn", "model", text(&self.churn_model)),
+            ("--model", "value", "model", text(&self.value_model)),
+            ("--origins", "backtest", "origins", self.origins.map(|origins| json!(origins))),
             ("--map", "segments", "map", text(&self.map)),
             ("--rfm-ties", "segments", "rfm_ties", text(&self.rfm_ties)),
             ("--clusters", "segments", "clusters", text(&self.clusters)),

@@ -1,7 +1,9 @@
 //! The pipeline: the only room that sees all stages. It runs them in order on one folder and says what they found.
 
 pub mod audit;
+mod backtest;
 mod demo;
+mod score;
 mod summarise;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +14,7 @@ use serde_json::Value;
 use tenure_tables::engine::{Engine, EngineConfig};
 
 pub use demo::demo;
+pub use score::{Scored, score};
 
 use crate::artifact::{self, Manifest, Run, RunFolder};
 use crate::config::Config;
@@ -42,6 +45,7 @@ pub struct StageReport {
 pub fn run(ctx: &Ctx<'_>, config: &Config, inputs: &[PathBuf], out: &Path) -> Result<Summary> {
     let mut job = Job::open(ctx, config, inputs, out)?;
     job.folder.begin(begin(config));
+    job.folder.carry(Stage::Backtest)?;
     for stage in Stage::RUN {
         job.step(stage)?;
         job = job.refuse_failed_checks(stage)?;
@@ -116,7 +120,7 @@ impl<'a> Job<'a> {
         let config = self.config.only(sections(stage));
         let settings = settings(&config, stage, &self.folder)?;
         // Ingestion asks file by file what is new, and a verdict is never repeated, only reached again.
-        let asks = ![Stage::Ingest, Stage::Audit].contains(&stage);
+        let asks = ![Stage::Ingest, Stage::Backtest, Stage::Audit].contains(&stage);
         if asks && self.folder.take_over_stage(stage, &settings)? {
             return Ok("nothing has changed: taken over from the last run".to_owned());
         }
@@ -144,6 +148,7 @@ impl<'a> Job<'a> {
             Stage::Value => value::run(config, engine, folder),
             Stage::Allocate => allocate::run(config, engine, folder),
             Stage::Report => report::run(config, engine, folder),
+            Stage::Backtest => backtest::run(self.ctx, config, engine, folder),
             Stage::Audit => audit::run(self.ctx, config, folder),
         })
     }
@@ -175,6 +180,9 @@ fn sections(stage: Stage) -> &'static [&'static str] {
             &["run.seed", "snapshots", "value", "churn.horizon_days", "boosting", "report.bootstrap_replicates"]
         }
         Stage::Allocate => &["run.seed", "offers", "constraints", "churn.horizon_days", "value.horizon_days"],
+        Stage::Backtest => {
+            &["run.seed", "snapshots", "churn", "value", "boosting", "backtest", "report.bootstrap_replicates"]
+        }
         Stage::Audit => &[
             "run.seed",
             "data",
@@ -212,7 +220,7 @@ mod tests {
         for (section, keys) in config.as_object().expect("sections") {
             for key in keys.as_object().expect("keys").keys() {
                 let name = format!("{section}.{key}");
-                if !Stage::RUN.iter().any(|stage| sections(*stage).iter().any(|seen| seen == section || *seen == name))
+                if !Stage::ALL.iter().any(|stage| sections(*stage).iter().any(|seen| seen == section || *seen == name))
                 {
                     unseen.push(name);
                 }

@@ -5,7 +5,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tenure_math::num::Matrix;
 use tenure_math::segment::{density, kmeans, map, mixture, rfm, scale};
-use tenure_tables::engine::{Engine, EngineConfig};
 use tenure_tables::frame::Frame;
 use tenure_tables::store::Column;
 
@@ -14,6 +13,7 @@ use super::measures;
 use crate::artifact::{self, Run};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::given::Given;
 use crate::time::Instant;
 
 /// Where the model lies in a run.
@@ -138,44 +138,28 @@ impl Model {
         })
     }
 
+    /// The rank on the map of each customer's segment, as it is a feature of other models.
+    #[must_use]
+    pub fn rank(&self, segment: &str) -> Option<f64> {
+        (0..self.map.len()).find(|&s| self.map.name(s) == segment).map(|s| (s + 1) as f64)
+    }
+
     /// Assigns the customers of a table with the columns of the features: CSV, or Parquet in a file or a folder.
     ///
     /// # Errors
     /// [`Error::Input`] naming the file and the columns it lacks, or the row and column of a score's measure that is no
     /// number.
     pub fn assign(&self, file: &Path) -> Result<Assigned> {
-        let frame = read(file)?;
-        let mut needed = vec!["customer_id"];
-        needed.extend(SCORED.iter().filter(|name| **name != SCORED[2] || self.monetary.is_some()));
+        let given = Given::read(file)?;
+        let mut needed: Vec<&str> = SCORED.iter().copied().filter(|n| *n != SCORED[2] || self.monetary.is_some()).collect();
         for measure in self.clusters.iter().flat_map(|c| &c.measures) {
             if !needed.contains(&measure.as_str()) {
                 needed.push(measure);
             }
         }
-        let there = frame.names();
-        let lacking: Vec<&str> = needed.iter().copied().filter(|name| !there.iter().any(|n| n == name)).collect();
-        if !lacking.is_empty() {
-            return Err(Error::Input {
-                problem: format!("{} has no column {}", file.display(), lacking.join(", ")),
-                place: Some(file.display().to_string()),
-                cure:
-                    "give a table of features, one row per customer, such as data/features/as_of=DATE of another run; \
-                       of transactions, `tenure run` makes one"
-                        .to_owned(),
-            });
-        }
-        if frame.n_rows() == 0 {
-            return Err(Error::Input {
-                problem: format!("{} has no rows", file.display()),
-                place: Some(file.display().to_string()),
-                cure: "give a table with one row per customer".to_owned(),
-            });
-        }
-        for measure in needed.iter().filter(|name| **name != "customer_id") {
-            numbers(&frame, file, measure)?;
-        }
-        let ids = ids(&frame, file)?;
-        let scored = |name: &str, cuts: &rfm::Cuts| scored(&frame, file, name, cuts);
+        given.require(&needed)?;
+        let frame = &given.frame;
+        let scored = |name: &str, cuts: &rfm::Cuts| scored(&given, name, cuts);
         let recency = scored(SCORED[0], &self.recency)?;
         let frequency = scored(SCORED[1], &self.frequency)?;
         // As in the fit: without money everybody stands in the middle.
@@ -188,13 +172,8 @@ impl Model {
             .collect::<tenure_math::Result<_>>()
             .map_err(Error::math("the map of segments"))?;
         let clusters = match &self.clusters {
-            Some(clusters) => clusters.assign(&frame)?,
+            Some(clusters) => clusters.assign(frame)?,
             None => vec![None; recency.len()],
-        };
-        let as_of = if there.iter().any(|name| name == "as_of") {
-            frame.opt_texts("as_of")?
-        } else {
-            vec![of_folder(file); ids.len()]
         };
         let missing = |clusters: &Clusters| -> Result<u64> {
             let mut missing = 0;
@@ -204,10 +183,10 @@ impl Model {
             Ok(missing)
         };
         Ok(Assigned {
-            ids,
-            as_of,
+            as_of: given.as_of()?,
             filled: self.clusters.as_ref().map_or(Ok(0), missing)?,
             cluster_names: self.names_of(&clusters),
+            ids: given.ids,
             scores: rfm::Scores { recency, frequency, monetary },
             segments,
             clusters,
@@ -247,78 +226,15 @@ impl Assigned {
     }
 }
 
-/// All rows of a table, in its order.
-fn read(file: &Path) -> Result<Frame> {
-    let refuse = |problem: String| Error::Input {
-        problem,
-        place: Some(file.display().to_string()),
-        cure:
-            "give a CSV file (.csv, commas, a header), or a Parquet file (.parquet) or folder, of one row per customer"
-                .to_owned(),
-    };
-    if !file.exists() {
-        return Err(refuse(format!("{} does not exist", file.display())));
-    }
-    let ending = file.extension().map(|ending| ending.to_string_lossy().into_owned()).unwrap_or_default();
-    if !file.is_dir() && ending != "csv" && ending != "parquet" {
-        return Err(refuse(format!("{} is neither .csv nor .parquet", file.display())));
-    }
-    let engine = Engine::open(&EngineConfig { threads: 1, ..EngineConfig::default() })?;
-    let registered = if ending == "csv" { engine.register_csv("given", file) } else { engine.register("given", file) };
-    registered
-        .and_then(|()| engine.select("select * from given", &[]))
-        .map_err(|e| refuse(format!("{} cannot be read as a table: {e}", file.display())))
-}
-
-/// The snapshot that a folder of features is named after, of the folder itself or of a file in it.
-fn of_folder(file: &Path) -> Option<String> {
-    let of = |path: &Path| path.file_name()?.to_str()?.strip_prefix("as_of=").map(str::to_owned);
-    of(file).or_else(|| of(file.parent()?))
-}
-
-/// The customers, each once.
-fn ids(frame: &Frame, file: &Path) -> Result<Vec<String>> {
-    let is_number = frame.is_number("customer_id");
-    let mut seen = std::collections::HashMap::new();
-    let mut ids = Vec::with_capacity(frame.n_rows());
-    for (i, id) in frame.opt_texts("customer_id")?.into_iter().enumerate() {
-        let Some(id) = id else {
-            return Err(unreadable(file, i, "customer_id", "is empty", "give every customer its id"));
-        };
-        // Ids that a program has made into floating-point numbers.
-        let id = id.strip_suffix(".0").filter(|_| is_number).map_or_else(|| id.clone(), str::to_owned);
-        if let Some(first) = seen.insert(id.clone(), i) {
-            let what = format!("is {id} again, as in row {}", first + 1);
-            let cure = "give one row per customer: of a folder of features, that of one snapshot (as_of=DATE)";
-            return Err(unreadable(file, i, "customer_id", &what, cure));
-        }
-        ids.push(id);
-    }
-    Ok(ids)
-}
-
-/// Refuses a column that holds anything but numbers, by the first cell that is none.
-fn numbers(frame: &Frame, file: &Path, name: &str) -> Result<()> {
-    if frame.is_number(name) {
-        return Ok(());
-    }
-    let cells = frame.opt_texts(name)?;
-    let bad = cells.iter().position(|cell| cell.as_ref().is_some_and(|cell| cell.trim().parse::<f64>().is_err()));
-    let Some(row) = bad else { return Ok(()) };
-    let what = format!("is {:?}, which is no number", cells[row].clone().unwrap_or_default());
-    Err(unreadable(file, row, name, &what, "give the measure as a number, or leave the customer out"))
-}
-
-fn scored(frame: &Frame, file: &Path, name: &str, cuts: &rfm::Cuts) -> Result<Vec<u8>> {
-    let values = frame.f64s(name)?;
+fn scored(given: &Given, name: &str, cuts: &rfm::Cuts) -> Result<Vec<u8>> {
+    let values = given.frame.f64s(name)?;
     values
         .iter()
         .enumerate()
         .map(|(i, &value)| {
             // Days and purchases are counts; what was spent can be less than what was given back.
             if value < 0.0 && name != SCORED[2] {
-                return Err(unreadable(
-                    file,
+                return Err(given.unreadable(
                     i,
                     name,
                     &format!("is {value}, below 0"),
@@ -326,8 +242,7 @@ fn scored(frame: &Frame, file: &Path, name: &str, cuts: &rfm::Cuts) -> Result<Ve
                 ));
             }
             cuts.score(value).map_err(|_| {
-                unreadable(
-                    file,
+                given.unreadable(
                     i,
                     name,
                     "is no number",
@@ -336,12 +251,4 @@ fn scored(frame: &Frame, file: &Path, name: &str, cuts: &rfm::Cuts) -> Result<Ve
             })
         })
         .collect()
-}
-
-fn unreadable(file: &Path, row: usize, column: &str, what: &str, cure: &str) -> Error {
-    Error::Input {
-        problem: format!("{column} in row {} of {} {what}", row + 1, file.display()),
-        place: Some(format!("{}, row {}, column {column}", file.display(), row + 1)),
-        cure: cure.to_owned(),
-    }
 }

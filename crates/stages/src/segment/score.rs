@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use serde::Serialize;
-use tenure_tables::store;
 
-use super::model::{Assigned, Model};
-use crate::artifact::{self, Run};
-use crate::error::{Error, Result};
+use super::model::Model;
+use crate::artifact::Run;
+use crate::error::Result;
+use crate::given;
 use crate::time::Instant;
 
 /// What became of the customers of a table.
@@ -44,36 +44,12 @@ pub struct Counted {
 /// name of its folder (`as_of=DATE`), and empty where it has none.
 ///
 /// # Errors
-/// As [`Model::load`] and [`Model::assign`]; [`Error::Input`] when `to` is `file` itself or of another form.
+/// As [`Model::load`] and [`Model::assign`]; [`crate::Error::Input`] when `to` is `file` itself or of another form.
 pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
-    let ending = to.extension().map(|ending| ending.to_string_lossy().to_lowercase());
-    let is_csv = match ending.as_deref() {
-        Some("csv") => true,
-        Some("parquet") => false,
-        _ => return Err(refuse(to, "is neither .csv nor .parquet", "name a file with one of these endings")),
-    };
-    // Under the run's folder everything is the run's own, compared by hash before it is used.
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.is_dir() {
-        return Err(refuse(to, "lies in a folder that does not exist", "make the folder, or name another file"));
-    }
-    let of_run = run.folder().parent().and_then(Path::parent).and_then(|out| out.canonicalize().ok());
-    if of_run.is_some_and(|out| parent.canonicalize().is_ok_and(|parent| parent.starts_with(&out))) {
-        return Err(refuse(to, "lies in the folder of the run", "name a file outside of it with --to"));
-    }
-    if file.canonicalize().is_ok_and(|file| to.canonicalize().is_ok_and(|to| to == file)) {
-        return Err(refuse(to, "is the table that is scored", "name another file with --to"));
-    }
+    given::check(run, file, to)?;
     let model = Model::load(run)?;
     let assigned = model.assign(file)?;
-    // Whole or not at all: another name first, then the right one.
-    let draft = to.with_extension("unfinished");
-    let written = if is_csv { write_csv(&assigned, &draft) } else { write_parquet(&assigned, &draft) };
-    let moved = written.and_then(|()| std::fs::rename(&draft, to).map_err(Error::io(to)));
-    if moved.is_err() {
-        let _ = std::fs::remove_file(&draft);
-    }
-    moved?;
+    given::write(run, file, to, &assigned.columns())?;
     let count = |name: &str, all: &mut dyn Iterator<Item = &str>| Counted {
         name: name.to_owned(),
         customers: all.filter(|other| *other == name).count() as u64,
@@ -95,38 +71,4 @@ pub fn score(run: &Run, file: &Path, to: &Path) -> Result<Scored> {
         segments,
         clusters,
     })
-}
-
-fn write_parquet(assigned: &Assigned, path: &Path) -> Result<()> {
-    store::write_columns(path, &assigned.columns())?;
-    Ok(())
-}
-
-fn write_csv(assigned: &Assigned, path: &Path) -> Result<()> {
-    let rows: Vec<Vec<String>> = (0..assigned.ids.len())
-        .map(|i| {
-            vec![
-                assigned.ids[i].clone(),
-                assigned.as_of[i].clone().unwrap_or_default(),
-                assigned.scores.recency[i].to_string(),
-                assigned.scores.frequency[i].to_string(),
-                assigned.scores.monetary[i].to_string(),
-                assigned.scores.code(i),
-                assigned.segments[i].clone(),
-                assigned.clusters[i].map(|c| c.to_string()).unwrap_or_default(),
-                assigned.cluster_names[i].clone().unwrap_or_default(),
-            ]
-        })
-        .collect();
-    let columns = assigned.columns();
-    let header: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    artifact::write_csv(path, &header, &rows)
-}
-
-fn refuse(to: &Path, what: &str, cure: &str) -> Error {
-    Error::Input {
-        problem: format!("{} {what}", to.display()),
-        place: Some(to.display().to_string()),
-        cure: cure.to_owned(),
-    }
 }

@@ -4,8 +4,9 @@ use tenure_math::metric::{self, RankedValues, bootstrap};
 use tenure_math::value::decile_calibration;
 use tenure_tables::store::{self, Column};
 
-use super::{Decile, Room};
+use super::{Decile, Room, candidates};
 use crate::artifact;
+use crate::config::ValueModel;
 use crate::error::{Error, Result};
 use crate::summary::{Estimate, Finding, ValueQuality, ValueScore, Window};
 use crate::timeline::Windows;
@@ -14,6 +15,7 @@ impl Room<'_> {
     pub(super) fn evaluate(
         &self,
         windows: &Windows,
+        model: ValueModel,
         total: Option<f64>,
     ) -> Result<(Finding<ValueQuality>, Vec<ValueScore>, Vec<Decile>)> {
         let Some(test) = windows.test else {
@@ -22,15 +24,13 @@ impl Room<'_> {
                 problem: "none of them tests".to_owned(),
             });
         };
-        let calibrated = self.calibrate(windows)?;
+        let calibrated = self.calibrate(windows, &[model])?;
         let rows = self.panel.rows(&[test]);
-        let scores = self.score(&calibrated, &rows, total)?;
+        let raw = calibrated.parts.predict(model, &self.input(&rows))?;
+        let scores = self.score(&raw, calibrated.factors[0], calibrated.conformal.as_ref(), total)?;
         let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
-        let naive = self.carry_forward(&rows)?;
-        let deployed = match self.config.value.model {
-            Some(model) => model.word(),
-            None => "pooled",
-        };
+        let naive = candidates::carried(&self.input(&rows))?;
+        let deployed = model.word();
         let models = vec![self.judge(deployed, &scores.mean, &actual)?, self.judge("carry_forward", &naive, &actual)?];
         let (lower, upper) = match &scores.quantiles {
             Some(q) => (q.column(0), q.column(2)),

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
 use tenure_math::pace::{self, Pace, Past};
 
-use super::{MIN_TEST_ROWS, Room, TWEEDIE_POWER};
+use super::{MIN_TEST_ROWS, Room, TWEEDIE_POWER, candidates};
 use crate::error::{Error, Result};
+use crate::panel;
 use crate::summary::ValueScore;
 use crate::timeline::Windows;
 
@@ -36,7 +37,7 @@ impl Room<'_> {
     pub(super) fn fit_kept(&self, rows: &[usize]) -> Result<Option<Kept>> {
         let stayed: Vec<usize> = rows.iter().copied().filter(|&i| self.panel.orders_in_churn_window[i] > 0.5).collect();
         // They were there at their snapshot, for they bought after it.
-        let Ok(pace) = Pace::fit(&self.panel.pasts(&stayed), &vec![0.0; stayed.len()]) else { return Ok(None) };
+        let Ok(pace) = Pace::fit(&self.panel.table.pasts(&stayed), &vec![0.0; stayed.len()]) else { return Ok(None) };
         let orders: f64 = self.amount("frequency", rows).iter().sum();
         let order_value = self.amount("monetary_total", rows).iter().sum::<f64>() / orders;
         if stayed.len() < MIN_TEST_ROWS || order_value.is_nan() || order_value <= 0.0 {
@@ -45,9 +46,9 @@ impl Room<'_> {
         let scale = self.at_own_pace(&stayed, pace, order_value, &vec![0.0; stayed.len()]);
         let target: Vec<f64> = stayed.iter().zip(&scale).map(|(&i, c)| self.panel.spend[i].max(0.0) / c).collect();
         let weights = self.weights(&stayed, &scale);
-        let mut params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/kept");
+        let mut params = panel::boosting(self.config, Objective::Tweedie { power: TWEEDIE_POWER }, "value/kept");
         params.rounds = (params.rounds as f64 * ROUNDS_SHARE).ceil() as usize;
-        let trees = boost::fit(&self.panel.features.select_rows(&stayed), &target, Some(&weights), &params)
+        let trees = boost::fit(&self.panel.table.features.select_rows(&stayed), &target, Some(&weights), &params)
             .map_err(Error::math("the trees of those who stay"))?;
         Ok(Some(Kept { pace, order_value, trees }))
     }
@@ -63,7 +64,7 @@ impl Room<'_> {
         mean: &[f64],
     ) -> Result<(Vec<f64>, Vec<f64>)> {
         let value = self.if_kept(kept, rows, p_gone, mean)?;
-        let pasts = self.panel.pasts(rows);
+        let pasts = self.panel.table.pasts(rows);
         let Ok(pace) = Pace::fit(&pasts, p_gone) else { return Ok((value, vec![0.0; rows.len()])) };
         let (near, horizon) = (f64::from(self.config.churn.horizon_days), self.horizon as f64);
         let comes_back = (0..rows.len()).map(|k| {
@@ -78,7 +79,7 @@ impl Room<'_> {
     fn if_kept(&self, kept: &Kept, rows: &[usize], p_gone: &[f64], mean: &[f64]) -> Result<Vec<f64>> {
         let ratio = kept
             .trees
-            .predict(&self.panel.features.select_rows(rows))
+            .predict(&self.panel.table.features.select_rows(rows))
             .map_err(Error::math("the trees of those who stay"))?;
         let scale = self.at_own_pace(rows, kept.pace, kept.order_value, p_gone);
         Ok(ratio.iter().zip(scale).zip(mean).map(|((r, c), m)| (r * c).max(*m)).collect())
@@ -87,7 +88,7 @@ impl Room<'_> {
     /// Orders at the own pace times the own order value, money; above zero.
     fn at_own_pace(&self, rows: &[usize], pace: Pace, order_value: f64, p_gone: &[f64]) -> Vec<f64> {
         let (near, horizon) = (f64::from(self.config.churn.horizon_days), self.horizon as f64);
-        let pasts: Vec<Past> = self.panel.pasts(rows);
+        let pasts: Vec<Past> = self.panel.table.pasts(rows);
         let (money, orders) = (self.amount("monetary_total", rows), self.amount("frequency", rows));
         (0..rows.len())
             .map(|k| {
@@ -115,7 +116,7 @@ impl Room<'_> {
         let of = |values: &[f64]| -> Vec<f64> { stayed.iter().map(|&k| values[k]).collect() };
         let actual = of(&rows.iter().map(|&i| self.panel.spend[i]).collect::<Vec<_>>());
         let predicted = of(&self.if_kept(&kept, &rows, &vec![0.0; rows.len()], mean)?);
-        let naive = of(&self.carry_forward(&rows)?);
+        let naive = of(&candidates::carried(&self.input(&rows))?);
         Ok(vec![self.judge("if_retained", &predicted, &actual)?, self.judge("carry_forward", &naive, &actual)?])
     }
 }

@@ -1,28 +1,28 @@
 //! Value: features and labels to the money a customer is expected to bring in the coming window, with an interval.
 //!
-//! The recipe: boosted trees under the Tweedie deviance say by how much a customer's spend will differ from what it
-//! spent lately; their mean is pooled with the spend of the last year. Quantiles are the mean times factors that are
+//! The recipe: a candidate ([`candidates`]) says who spends how much beside the others; which one it is, the contest
+//! decides ([`contest`]). Quantiles are the mean times factors that are
 //! conformalised on a later window, by groups of the mean. Level: that of the calibration window, or what the same
 //! season of last year says, where the data hold it. What a customer is worth that stays is a model of its own (`kept`).
 //! The evaluation touches the test window once.
 
+mod candidates;
+mod contest;
 mod evaluate;
 mod kept;
-
-use std::collections::BTreeMap;
+mod score;
+mod write;
 
 use serde::{Deserialize, Serialize};
-use tenure_math::boost::{self, Objective};
 use tenure_math::calibrate::Factor;
 use tenure_math::num::Matrix;
-use tenure_math::rng;
 use tenure_math::season::{self, Around};
-use tenure_math::value::{carry_forward, conformal};
+use tenure_math::value::conformal;
 use tenure_tables::engine::Engine;
-use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::{Basis, Config, ValueModel};
+use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::panel::{self, Panel, Season};
@@ -30,6 +30,8 @@ use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
 
+pub use candidates::Parts;
+pub(crate) use contest::contest;
 pub use kept::Kept;
 
 /// As for churn: a training window loses half its weight with every so many days of age.
@@ -38,21 +40,12 @@ const HALF_LIFE_DAYS: f64 = 180.0;
 const TWEEDIE_POWER: f64 = 1.5;
 /// Folds of customers where calibration has to share its windows with training.
 const FOLDS: u64 = 5;
-/// Share of the trees in the mean; the rest is the spend of the last year (docs/methods/value.md).
-const TREE_SHARE: f64 = 0.7;
-/// What a customer without recent spend counts beside the median one, so that nobody's scale is zero.
-const SCALE_FLOOR: f64 = 0.05;
 /// Fewer rows, or fewer buyers than a tenth of it, carry no model.
 const MIN_ROWS: usize = 600;
 /// Fewer customers, or fewer buyers than a tenth of it, say nothing about a model.
 const MIN_TEST_ROWS: usize = 100;
 /// A rank correlation of so many times `1 / sqrt(n)` is reached by chance once in forty samples of unrelated numbers.
 const CHANCE: f64 = 1.96;
-/// The spend of fewer days is carried forward as if it were that of so many: four days say nothing of half a year.
-const LEAST_SEEN_DAYS: f64 = 30.0;
-/// Look-back windows that the features offer, days.
-const LOOK_BACKS: [(i64, &str); 5] =
-    [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
 /// The saved model.
 pub const MODEL: &str = "models/value.json";
 
@@ -63,6 +56,10 @@ pub struct Facts {
     pub horizon_days: i64,
     /// Which spend counts.
     pub basis: String,
+    /// Which model is used, and why.
+    pub choice: Choice,
+    /// The weights of the stacked candidates; empty where the model is no stack.
+    pub stacked: Vec<(String, f64)>,
     /// The windows behind the evaluation.
     pub evaluation: Option<Windows>,
     /// The windows behind the deployed model.
@@ -108,16 +105,22 @@ pub struct Decile {
 pub struct Model {
     /// Features, in order.
     pub features: Vec<String>,
+    /// The snapshot it was made for.
+    pub as_of: Instant,
     /// The windows it learnt from.
     pub windows: Windows,
-    /// Trees of the mean, in units of the customer's scale.
-    pub mean: boost::Fitted,
-    /// What is added to every customer's scale, money.
-    pub scale_floor: f64,
+    /// Which candidate scores.
+    pub model: ValueModel,
+    /// What it is put together from.
+    pub parts: Parts,
+    /// What brings the candidate's own level to that of the mean.
+    pub level: f64,
+    /// Length of the window, days.
+    pub horizon_days: i64,
+    /// Days of history behind the snapshot.
+    pub seen_days: f64,
     /// What a customer is worth that stays; `None` where too few stayed to learn it from.
     pub kept: Option<Kept>,
-    /// Total that the mean is brought to, money.
-    pub portfolio: f64,
     /// Conformal adjustment.
     pub conformal: Option<conformal::Fitted>,
 }
@@ -136,18 +139,16 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     if wanted.last() != Some(&timeline.as_of) {
         wanted.push(timeline.as_of);
     }
-    let basis = match config.value.basis {
-        Basis::Gross => "spend_gross",
-        Basis::Net => "spend_net",
-    };
     let churn_days = i64::from(config.churn.horizon_days);
-    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, basis)?;
+    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, basis(config))?;
     let now = panel.rows(&[timeline.as_of]);
     let mut warnings = panel.warnings.clone();
-    let room = Room { config, run, panel: &panel, timeline, horizon };
+    let choice = choice(run, Stage::Value, config.value.model.map(ValueModel::word), ValueModel::Pooled.word())?;
+    let model = named(&choice)?;
+    let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
 
-    let has_money = panel.feature("monetary_total", &now).iter().any(|m| m.is_finite());
-    let Some(deployment) = deployment.filter(|w| has_money && teaches(&panel, w)) else {
+    let has_money = panel.table.feature("monetary_total", &now).iter().any(|m| m.is_finite());
+    let Some(deployment) = deployment.filter(|w| has_money && room.teaches(w)) else {
         let (reason, mean) = if has_money {
             let reason = format!(
                 "the windows of {horizon} days that start at a snapshot and end by {} do not hold enough buyers",
@@ -157,16 +158,18 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
                 "there is no value model: {reason}; the spend of the last {horizon} days stands in, scaled up where the \
                  history is shorter"
             ));
-            (reason, room.carry_forward(&now)?)
+            (reason, candidates::carried(&room.input(&now))?)
         } else {
             let reason = "the source holds no money, so there is no spend to forecast".to_owned();
             warnings.push(format!("there is no value model: {reason}"));
             (reason, vec![f64::NAN; now.len()])
         };
-        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None }, &mean, &vec![0.0; now.len()])?;
+        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None, level: 1.0 }, &mean, &vec![0.0; now.len()])?;
         let facts = Facts {
             horizon_days: horizon,
             basis: config.value.basis.word().to_owned(),
+            choice,
+            stacked: Vec::new(),
             evaluation: None,
             deployment: None,
             quality: Finding::Missing(reason.clone()),
@@ -187,23 +190,24 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
     let evaluation = timeline
         .evaluation(&snapshots, horizon)
-        .filter(|w| teaches(&panel, w) && holds(&panel, w.test.as_slice(), MIN_TEST_ROWS));
-    let season = |at: Instant| panel::season(engine, run, &timeline, &snapshots, at, horizon);
-    let seasonal = season(timeline.as_of)?;
-    let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(season).transpose()?.flatten();
+        .filter(|w| room.teaches(w) && room.holds(w.test.as_slice(), MIN_TEST_ROWS));
+    let season_total = room.season_total(timeline.as_of)?;
+    let test_total = evaluation.as_ref().and_then(|w| w.test).map(|at| room.season_total(at)).transpose()?.flatten();
     let all = panel.rows(&deployment.snapshots());
     // Four fits that know nothing of each other.
     let ((judged, kept), (calibrated, refitted)) = rayon::join(
         || {
             rayon::join(
-                || {
-                    let total = seasonal_test.as_ref().and_then(season_total);
-                    evaluation.as_ref().map(|windows| room.evaluate(windows, total)).transpose()
-                },
+                || evaluation.as_ref().map(|windows| room.evaluate(windows, model, test_total)).transpose(),
                 || room.fit_kept(&all),
             )
         },
-        || rayon::join(|| room.calibrate(&deployment), || deployment.calibrate.map(|_| room.fit(&all)).transpose()),
+        || {
+            rayon::join(
+                || room.calibrate(&deployment, &[model]),
+                || deployment.calibrate.map(|_| room.fit(&all, &[model])).transpose(),
+            )
+        },
     );
     let (quality, if_retained, deciles) = judged?.unwrap_or_else(|| {
         let reason = if timeline.evaluation(&snapshots, horizon).is_some() {
@@ -222,11 +226,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     }
     let kept = kept?;
     let mut calibrated = calibrated?;
-    if let Some(learners) = refitted? {
-        calibrated.learners = learners;
+    if let Some(mut refitted) = refitted? {
+        refitted.keep_stack_of(&calibrated.parts);
+        calibrated.parts = refitted;
     }
-    let season_total = seasonal.as_ref().and_then(season_total);
-    let scores = room.score(&calibrated, &now, season_total)?;
+    let parts = calibrated.parts;
+    let raw = parts.predict(model, &room.input(&now))?;
+    let scores = room.score(&raw, calibrated.factors[0], calibrated.conformal.as_ref(), season_total)?;
     let (if_retained_now, if_churned_now) = match &kept {
         Some(kept) => room.if_kept_or_not(kept, &now, &gone(engine, run)?, &scores.mean)?,
         None => {
@@ -240,7 +246,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         warnings.push(format!("values have no interval: {reason}"));
     }
     let mut importance: Vec<(String, f64)> =
-        panel.names.iter().cloned().zip(calibrated.learners.mean.importance()).collect();
+        panel.table.names.iter().cloned().zip(parts.importance(panel.table.names.len())).collect();
     importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     if let Finding::Measured(quality) = &quality
         && let Some(rank) = quality.models[0].spearman
@@ -256,6 +262,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let facts = Facts {
         horizon_days: horizon,
         basis: config.value.basis.word().to_owned(),
+        choice,
+        stacked: parts.stacked(),
         evaluation,
         deployment: Some(deployment.clone()),
         quality,
@@ -266,16 +274,19 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         quantiles_missing: calibrated.quantiles_missing.clone(),
         importance,
     };
-    let model = Model {
-        features: panel.names.clone(),
+    let saved = Model {
+        features: panel.table.names.clone(),
+        as_of: timeline.as_of,
         windows: deployment,
-        mean: calibrated.learners.mean,
-        scale_floor: calibrated.learners.scale_floor,
+        model,
+        parts,
+        level: scores.level,
+        horizon_days: horizon,
+        seen_days: timeline.as_of.days_since(timeline.data_start),
         kept,
-        portfolio,
         conformal: calibrated.conformal,
     };
-    run.write_json(MODEL, &model)?;
+    run.write_json(MODEL, &saved)?;
     let sentence = match &facts.quality {
         Finding::Measured(q) => format!(
             "{portfolio:.0} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
@@ -288,24 +299,27 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     Ok(sentence)
 }
 
+/// The column of the labels that holds the outcome.
+fn basis(config: &Config) -> &'static str {
+    match config.value.basis {
+        Basis::Gross => "spend_gross",
+        Basis::Net => "spend_net",
+    }
+}
+
+/// The candidate of that name.
+fn named(choice: &Choice) -> Result<ValueModel> {
+    ValueModel::ALL.iter().copied().find(|model| model.word() == choice.model).ok_or_else(|| Error::Corrupt {
+        artefact: "the record of the backtest".to_owned(),
+        problem: format!("there is no value model {:?}", choice.model),
+    })
+}
+
 /// The probability of each customer at `as_of` of having left already, in their order; 0 where there is no churn model.
 fn gone(engine: &Engine, run: &RunFolder) -> Result<Vec<f64>> {
     engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;
     let scores = engine.select("select p_gone from churn_scores order by customer_id", &[])?;
     Ok(scores.f64s("p_gone")?.into_iter().map(|p| if p.is_finite() { p } else { 0.0 }).collect())
-}
-
-/// Whether the windows that train and the one that calibrates each hold enough buyers.
-fn teaches(panel: &Panel, windows: &Windows) -> bool {
-    holds(panel, &windows.train, MIN_ROWS)
-        && (windows.calibrate.is_none() || holds(panel, windows.calibrate.as_slice(), MIN_TEST_ROWS))
-}
-
-/// Whether the snapshots hold at least so many rows, and a tenth of that of buyers.
-fn holds(panel: &Panel, snapshots: &[Instant], least: usize) -> bool {
-    let rows = panel.rows(snapshots);
-    let buyers = rows.iter().filter(|&&i| panel.orders[i] > 0.5).count();
-    rows.len() >= least && buyers >= least / 10
 }
 
 /// A warning where the carry-forward does better on the test window.
@@ -330,16 +344,12 @@ fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
     })
 }
 
-struct Learners {
-    mean: boost::Fitted,
-    scale_floor: f64,
-}
-
-/// Learners with what the calibration rows say of them.
+/// Parts with what the calibration rows say of the candidates made of them.
 struct Calibrated {
-    learners: Learners,
-    /// Level of the mean: actual over predicted total.
-    factor: Factor,
+    parts: Parts,
+    /// Level of each candidate: actual over predicted total.
+    factors: Vec<Factor>,
+    /// The interval around the last candidate.
     conformal: Option<conformal::Fitted>,
     quantiles_missing: Option<String>,
 }
@@ -348,14 +358,18 @@ struct Calibrated {
 struct Scores {
     mean: Vec<f64>,
     quantiles: Option<Matrix>,
+    /// What brought the candidate's own level to that of the mean.
+    level: f64,
 }
 
 /// What the stage works with.
 struct Room<'a> {
     config: &'a Config,
+    engine: &'a Engine,
     run: &'a RunFolder,
     panel: &'a Panel,
     timeline: Timeline,
+    snapshots: &'a [Instant],
     horizon: i64,
 }
 
@@ -365,192 +379,136 @@ impl Room<'_> {
         [tail, 0.5, 1.0 - tail]
     }
 
-    fn params(&self, objective: Objective, task: &str) -> boost::Params {
-        let b = &self.config.boosting;
-        boost::Params {
-            objective,
-            rounds: b.rounds,
-            learning_rate: b.learning_rate,
-            max_leaves: b.leaves,
-            max_depth: None,
-            min_rows_per_leaf: b.min_rows,
-            row_sample: b.row_sample,
-            column_sample: b.column_sample,
-            lambda: b.lambda,
-            seed: rng::seed_of(self.config.run.seed, task, 0),
-            threads: 0,
-        }
-    }
-
     /// A feature with what is missing or negative as zero.
     fn amount(&self, name: &str, rows: &[usize]) -> Vec<f64> {
-        self.panel.feature(name, rows).iter().map(|v| if v.is_finite() { v.max(0.0) } else { 0.0 }).collect()
+        candidates::amount(&self.panel.table, name, rows)
     }
 
-    /// What a customer spends, roughly: the yardstick that the trees correct.
-    fn scale(&self, rows: &[usize], floor: f64) -> Vec<f64> {
-        let (year, half) = (self.amount("revenue_365d", rows), self.amount("revenue_180d", rows));
-        year.iter().zip(half).map(|(y, h)| floor + 0.5 * y + 0.5 * h).collect()
+    /// Whether the windows that train and the one that calibrates each hold enough buyers.
+    fn teaches(&self, windows: &Windows) -> bool {
+        self.holds(&windows.train, MIN_ROWS)
+            && (windows.calibrate.is_none() || self.holds(windows.calibrate.as_slice(), MIN_TEST_ROWS))
     }
 
-    /// Weights of rows whose spend over `scale` is fitted: older ones count less, and the mean is 1.
-    fn weights(&self, rows: &[usize], scale: &[f64]) -> Vec<f64> {
-        let mut weights = self.panel.age_weights(rows, HALF_LIFE_DAYS);
-        for (w, c) in weights.iter_mut().zip(scale) {
-            *w *= c.powf(2.0 - TWEEDIE_POWER);
-        }
-        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
-        for w in &mut weights {
-            *w /= mean;
-        }
-        weights
+    /// Whether the snapshots hold at least so many rows, and a tenth of that of buyers.
+    fn holds(&self, snapshots: &[Instant], least: usize) -> bool {
+        let rows = self.panel.rows(snapshots);
+        let buyers = rows.iter().filter(|&&i| self.panel.orders[i] > 0.5).count();
+        rows.len() >= least && buyers >= least / 10
     }
 
-    /// Fits the trees to spend over scale. Under the Tweedie deviance of power `p` this is the fit to spend itself with
-    /// the scale as a multiplicative offset when rows weigh `scale^(2 - p)` (Jorgensen 1997: the deviance is
-    /// homogeneous of degree `2 - p`). Each snapshot is brought to one level first.
-    fn fit(&self, rows: &[usize]) -> Result<Learners> {
-        let features = self.panel.features.select_rows(rows);
-        let positive: Vec<f64> = self.amount("revenue_365d", rows).into_iter().filter(|v| *v > 0.0).collect();
-        let scale_floor = SCALE_FLOOR * tenure_math::num::quantile(&positive, 0.5).unwrap_or(20.0);
-        let mut scale = self.scale(rows, scale_floor);
-        let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
-        let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
-        for (k, &i) in rows.iter().enumerate() {
-            let entry = totals.entry(self.panel.snapshots[i]).or_default();
-            entry.0 += scale[k];
-            entry.1 += spend[k];
-        }
-        for (k, &i) in rows.iter().enumerate() {
-            let (scales, spends) = totals[&self.panel.snapshots[i]];
-            if spends > 0.0 {
-                scale[k] *= spends / scales;
-            }
-        }
-        let target: Vec<f64> = spend.iter().zip(&scale).map(|(v, c)| v / c).collect();
-        let weights = self.weights(rows, &scale);
-        let params = self.params(Objective::Tweedie { power: TWEEDIE_POWER }, "value/mean");
-        let mean = boost::fit(&features, &target, Some(&weights), &params).map_err(Error::math("the value trees"))?;
-        Ok(Learners { mean, scale_floor })
-    }
-
-    /// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
-    fn carry_forward(&self, rows: &[usize]) -> Result<Vec<f64>> {
-        let (days, name) =
-            LOOK_BACKS.into_iter().find(|(days, _)| *days >= self.horizon).unwrap_or(LOOK_BACKS[LOOK_BACKS.len() - 1]);
-        let seen = rows.first().map_or(1.0, |&i| self.panel.snapshots[i].days_since(self.timeline.data_start));
-        let spend: Vec<f64> = self
-            .panel
-            .feature(name, rows)
-            .iter()
-            .map(|v| if v.is_finite() { v * self.horizon as f64 / days as f64 } else { 0.0 })
-            .collect();
-        carry_forward::predict(&spend, self.horizon as f64, seen.max(LEAST_SEEN_DAYS))
-            .map_err(Error::math("the carry-forward"))
-    }
-
-    /// The mean before any level: trees and last year's spend, each brought to the trees' total.
-    fn raw(&self, learners: &Learners, rows: &[usize]) -> Result<Vec<f64>> {
-        if self.config.value.model == Some(ValueModel::CarryForward) {
-            return Ok(self.carry_forward(rows)?.into_iter().map(|v| v.max(0.0)).collect());
-        }
-        let features = self.panel.features.select_rows(rows);
-        let ratio = learners.mean.predict(&features).map_err(Error::math("the value trees"))?;
-        let trees: Vec<f64> = ratio.iter().zip(self.scale(rows, learners.scale_floor)).map(|(r, c)| r * c).collect();
-        let year = self.amount("revenue_365d", rows);
-        let (tree_total, year_total) = (trees.iter().sum::<f64>(), year.iter().sum::<f64>());
-        if self.config.value.model == Some(ValueModel::Boosting) || year_total <= 0.0 {
-            return Ok(trees);
-        }
-        let to_trees = (1.0 - TREE_SHARE) * tree_total / year_total;
-        Ok(trees.iter().zip(&year).map(|(t, y)| TREE_SHARE * t + to_trees * y).collect())
+    /// The portfolio's spend in the window after a snapshot: last year's, grown as the number of buyers has grown since;
+    /// `None` where there is no last year.
+    fn season_total(&self, at: Instant) -> Result<Option<f64>> {
+        let season =
+            panel::season(self.engine, self.run, &self.timeline, self.snapshots, at, self.horizon)?;
+        Ok(season.as_ref().and_then(season_total))
     }
 
     /// Fits on the training windows and calibrates on the later one, or across folds of customers where there is none.
-    fn calibrate(&self, windows: &Windows) -> Result<Calibrated> {
+    fn calibrate(&self, windows: &Windows, models: &[ValueModel]) -> Result<Calibrated> {
         let train = self.panel.rows(&windows.train);
-        let learners = self.fit(&train)?;
-        let (rows, raw) = match windows.calibrate {
+        let mut parts = self.fit(&train, models)?;
+        let is_stacked = models.contains(&ValueModel::Stack);
+        let spend_of =
+            |rows: &[usize]| -> Vec<f64> { rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect() };
+        let (spend, raw) = match windows.calibrate {
             Some(snapshot) => {
                 let rows = self.panel.rows(&[snapshot]);
-                let raw = self.raw(&learners, &rows)?;
-                (rows, raw)
-            }
-            None => self.cross_fit(&train)?,
-        };
-        let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
-        let factor = Factor::fit(&raw, &spend, None).map_err(Error::math("the level of the values"))?;
-        let mean = factor.apply(&raw);
-        let params = conformal::Params { levels: self.levels().to_vec(), ..Default::default() };
-        let quantiles = repeated(&mean, params.levels.len())?;
-        let (conformal, quantiles_missing) =
-            match conformal::fit(&conformal::Rows { predicted: &mean, quantiles: &quantiles, actual: &spend }, &params)
-            {
-                Ok(conformal) => (Some(conformal), None),
-                Err(e @ (tenure_math::Error::TooFew { .. } | tenure_math::Error::Degenerate { .. })) => {
-                    (None, Some(e.to_string()))
+                let spend = spend_of(&rows);
+                if is_stacked {
+                    let weights = self.weigh(&self.members(&parts, &rows)?, &spend)?;
+                    parts.set_stack(weights);
                 }
-                Err(e) => return Err(Error::math("the intervals of the values")(e)),
-            };
-        Ok(Calibrated { learners, factor, conformal, quantiles_missing })
+                (spend, self.predict(&parts, models, &rows)?)
+            }
+            None => {
+                let folds = self.cross_fit(&train, models)?;
+                let rows: Vec<usize> = folds.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+                let spend = spend_of(&rows);
+                if is_stacked {
+                    let mut members: Vec<Vec<f64>> = Vec::new();
+                    for (fold, rows) in &folds {
+                        for (k, of) in self.members(fold, rows)?.into_iter().enumerate() {
+                            if members.len() <= k {
+                                members.push(Vec::new());
+                            }
+                            members[k].extend(of);
+                        }
+                    }
+                    parts.set_stack(self.weigh(&members, &spend)?);
+                }
+                let mut raw = vec![Vec::new(); models.len()];
+                for (mut fold, rows) in folds {
+                    fold.keep_stack_of(&parts);
+                    for (all, of) in raw.iter_mut().zip(self.predict(&fold, models, &rows)?) {
+                        all.extend(of);
+                    }
+                }
+                (spend, raw)
+            }
+        };
+        let mut factors = Vec::new();
+        for raw in &raw {
+            factors.push(Factor::fit(raw, &spend, None).map_err(Error::math("the level of the values"))?);
+        }
+        let (conformal, quantiles_missing) = match (raw.last(), factors.last()) {
+            (Some(raw), Some(factor)) => self.conformal(&factor.apply(raw), &spend)?,
+            _ => (None, None),
+        };
+        Ok(Calibrated { parts, factors, conformal, quantiles_missing })
     }
 
-    /// Out-of-fold means of the training rows: no customer is predicted by trees that saw any of its rows.
-    fn cross_fit(&self, train: &[usize]) -> Result<(Vec<usize>, Vec<f64>)> {
+    /// The interval around the means of the calibration rows, or why there is none.
+    fn conformal(&self, mean: &[f64], spend: &[f64]) -> Result<(Option<conformal::Fitted>, Option<String>)> {
+        let params = conformal::Params { levels: self.levels().to_vec(), ..Default::default() };
+        let quantiles = repeated(mean, params.levels.len())?;
+        match conformal::fit(&conformal::Rows { predicted: mean, quantiles: &quantiles, actual: spend }, &params) {
+            Ok(conformal) => Ok((Some(conformal), None)),
+            Err(e @ (tenure_math::Error::TooFew { .. } | tenure_math::Error::Degenerate { .. })) => {
+                Ok((None, Some(e.to_string())))
+            }
+            Err(e) => Err(Error::math("the intervals of the values")(e)),
+        }
+    }
+
+    fn predict(&self, parts: &Parts, models: &[ValueModel], rows: &[usize]) -> Result<Vec<Vec<f64>>> {
+        models.iter().map(|&model| parts.predict(model, &self.input(rows))).collect()
+    }
+
+    /// Fits to the other folds with the rows of each fold: no customer is predicted by trees that saw any of its rows.
+    fn cross_fit(&self, train: &[usize], models: &[ValueModel]) -> Result<Vec<(Parts, Vec<usize>)>> {
         let groups = self.panel.groups(train);
-        let (mut order, mut raw) = (Vec::new(), Vec::new());
+        let mut folds = Vec::new();
         for fold in 0..FOLDS {
             let pick = |inside: bool| -> Vec<usize> {
                 train.iter().zip(&groups).filter(|(_, g)| (**g % FOLDS == fold) == inside).map(|(&i, _)| i).collect()
             };
             let (fitted_on, predicted) = (pick(false), pick(true));
             if !predicted.is_empty() {
-                raw.extend(self.raw(&self.fit(&fitted_on)?, &predicted)?);
-                order.extend(predicted);
+                folds.push((self.fit(&fitted_on, models)?, predicted));
             }
         }
-        Ok((order, raw))
+        Ok(folds)
     }
 
-    /// Scores rows of one snapshot, at the total of the seasonal forecast where there is one.
-    fn score(&self, calibrated: &Calibrated, rows: &[usize], total: Option<f64>) -> Result<Scores> {
-        let raw = self.raw(&calibrated.learners, rows)?;
+    /// Scores rows of one snapshot by a candidate, at the total of the seasonal forecast where there is one.
+    fn score(&self, raw: &[f64], factor: Factor, conformal: Option<&conformal::Fitted>, total: Option<f64>) -> Result<Scores> {
         let sum: f64 = raw.iter().sum();
-        let mean: Vec<f64> = match total {
-            Some(total) if sum > 0.0 => raw.iter().map(|m| m * total / sum).collect(),
-            _ => calibrated.factor.apply(&raw),
+        let level = match total {
+            Some(total) if sum > 0.0 => total / sum,
+            _ => factor.factor,
         };
-        let quantiles = match &calibrated.conformal {
-            Some(conformal) => {
-                let same = repeated(&mean, self.levels().len())?;
-                Some(conformal.apply(&mean, &same).map_err(Error::math("the conformal quantiles"))?)
-            }
-            None => None,
-        };
-        Ok(Scores { mean, quantiles })
+        let mean: Vec<f64> = raw.iter().map(|m| m * level).collect();
+        let quantiles = conformal.map(|conformal| quantiles(conformal, &mean)).transpose()?;
+        Ok(Scores { mean, quantiles, level })
     }
+}
 
-    /// Writes the values; what is NaN is unknown and becomes null.
-    fn write_scores(&self, rows: &[usize], scores: &Scores, if_retained: &[f64], if_churned: &[f64]) -> Result<()> {
-        let n = rows.len();
-        let known = |v: &[f64]| Column::OptF64(v.iter().map(|v| v.is_finite().then_some(*v)).collect());
-        let quantile = |j: usize| -> Column {
-            Column::OptF64((0..n).map(|i| scores.quantiles.as_ref().map(|q| q.get(i, j))).collect())
-        };
-        store::write_columns(
-            &self.run.write(artifact::VALUE_SCORES)?,
-            &[
-                ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
-                ("value_mean", known(&scores.mean)),
-                ("value_q10", quantile(0)),
-                ("value_q50", quantile(1)),
-                ("value_q90", quantile(2)),
-                ("value_if_retained", known(if_retained)),
-                ("value_if_churned", known(if_churned)),
-            ],
-        )?;
-        Ok(())
-    }
+/// The quantiles around means.
+fn quantiles(conformal: &conformal::Fitted, mean: &[f64]) -> Result<Matrix> {
+    let levels = conformal.groups.first().map_or(0, |group| group.factors.len());
+    conformal.apply(mean, &repeated(mean, levels)?).map_err(Error::math("the conformal quantiles"))
 }
 
 /// The same column so many times: the mean as the first guess of every quantile.
@@ -558,7 +516,6 @@ fn repeated(mean: &[f64], times: usize) -> Result<Matrix> {
     Matrix::from_columns(&vec![mean.to_vec(); times]).map_err(Error::math("the quantiles of the values"))
 }
 
-/// The portfolio's spend in the coming window: last year's, grown as the number of buyers has grown since.
 fn season_total(season: &Season) -> Option<f64> {
     season::forecast(&Around {
         recent: season.buyers.recent,

@@ -42,6 +42,7 @@ purchases as (
         windows.horizon_days,
         purchase_events.customer_id,
         count(distinct purchase_events.order_id) as orders,
+        min(purchase_events.happened_us - windows.as_of_us) as first_us,
         sum(purchase_events.gross_e4) as gross_e4
     from purchase_events
     inner join windows
@@ -66,6 +67,7 @@ select
     population.customer_id,
     windows.horizon_days,
     coalesce(purchases.orders, 0) as orders,
+    purchases.first_us / 86400000000.0 as first_purchase_days,
     coalesce(purchases.gross_e4, 0) / 10000.0 as spend_gross,
     (coalesce(purchases.gross_e4, 0) - coalesce(returned.returned_e4, 0)) / 10000.0 as spend_net
 from population

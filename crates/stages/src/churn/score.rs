@@ -1,0 +1,37 @@
+//! The saved model put on other customers.
+
+use tenure_tables::store::Column;
+
+use super::{MODEL, Model};
+use crate::artifact::{self, Run};
+use crate::ctx::Stage;
+use crate::error::{Error, Result};
+use crate::panel::Table;
+
+impl Model {
+    /// Reads the model of a run.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] where the run has none, [`Error::Corrupt`] when it is not what was written.
+    pub fn load(run: &Run) -> Result<Self> {
+        artifact::read_json(&run.path(MODEL, Stage::Churn)?)?.ok_or_else(|| Error::Missing {
+            artefact: MODEL.to_owned(),
+            out: run.folder().to_path_buf(),
+            stage: Stage::Churn.name(),
+        })
+    }
+
+    /// The probability of each row of a table that has the model's features.
+    pub(crate) fn p_churn(&self, table: &Table) -> Result<Vec<f64>> {
+        let rows: Vec<usize> = (0..table.features.n_rows()).collect();
+        let scores = self.parts.predict(self.model, table, &rows)?;
+        Ok(scores.iter().map(|&s| self.calibration.apply(s)).collect())
+    }
+
+    /// What the model says of each row, as columns of a table of scores.
+    pub(crate) fn columns(&self, table: &Table) -> Result<Vec<(&'static str, Column)>> {
+        let p = self.p_churn(table)?;
+        let flagged = p.iter().map(|p| *p >= self.threshold).collect();
+        Ok(vec![("p_churn", Column::F64(p)), ("flagged", Column::Bool(flagged))])
+    }
+}

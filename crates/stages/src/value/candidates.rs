@@ -1,0 +1,281 @@
+//! The candidates: ways to forecast spend, simplest first, behind one interface.
+//!
+//! A candidate is a word of the configuration ([`ValueModel`]) with what it is put together from. Parts are fitted once
+//! for all candidates that share them, and saved with the model. A candidate says who spends how much beside the others;
+//! the level of them all is set afterwards.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use tenure_math::boost::{self, Objective};
+use tenure_math::value::{carry_forward, hurdle, smearing, stack};
+
+use super::{HALF_LIFE_DAYS, Room, TWEEDIE_POWER};
+use crate::config::ValueModel;
+use crate::error::{Error, Result};
+use crate::panel::{self, Table};
+use crate::time::Instant;
+
+/// Share of the trees in the pool; the rest is the spend of the last year (docs/methods/value.md).
+const TREE_SHARE: f64 = 0.7;
+/// What a customer without recent spend counts beside the median one, so that nobody's scale is zero.
+const SCALE_FLOOR: f64 = 0.05;
+/// What is added to spend before its logarithm is taken, in units of the scale's floor: who spends nothing has none.
+const LOG_OFFSET: f64 = 1.0;
+/// The spend of fewer days is carried forward as if it were that of so many: four days say nothing of half a year.
+const LEAST_SEEN_DAYS: f64 = 30.0;
+/// Look-back windows that the features offer, days.
+const LOOK_BACKS: [(i64, &str); 5] =
+    [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
+/// What the stack weighs.
+const STACKED: [ValueModel; 4] =
+    [ValueModel::CarryForward, ValueModel::LogTarget, ValueModel::Boosting, ValueModel::Hurdle];
+
+/// Rows to forecast.
+#[derive(Debug, Clone)]
+pub(super) struct Input<'a> {
+    pub(super) table: &'a Table,
+    pub(super) rows: &'a [usize],
+    /// Length of the value window, days.
+    pub(super) horizon: i64,
+    /// Days of history behind each row.
+    pub(super) seen_days: Vec<f64>,
+}
+
+/// The fitted parts of one or more candidates.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Parts {
+    /// What is added to every customer's scale, money.
+    scale_floor: f64,
+    /// Trees of the spend in units of the scale, under the Tweedie deviance.
+    trees: Option<boost::Fitted>,
+    /// What the trees expect in all, over the spend of the last year; `None` where there was none.
+    trees_per_year: Option<f64>,
+    /// Trees of the logarithm of spend, and what brings them back to money.
+    log: Option<(boost::Fitted, smearing::Smearing)>,
+    /// Trees of whether there is spend, and of how much, in units of the scale, where there is.
+    hurdle: Option<(boost::Fitted, boost::Fitted)>,
+    /// The weights of the stacked candidates.
+    stack: Option<Vec<f64>>,
+}
+
+impl Parts {
+    /// Spend of the rows by one candidate, at its own level.
+    ///
+    /// # Errors
+    /// Those of the models; [`Error::Corrupt`] where the candidate was not fitted.
+    pub(super) fn predict(&self, model: ValueModel, input: &Input<'_>) -> Result<Vec<f64>> {
+        let features = || input.table.features.select_rows(input.rows);
+        match model {
+            ValueModel::CarryForward => carried(input).map(|spend| spend.into_iter().map(|v| v.max(0.0)).collect()),
+            ValueModel::LogTarget => {
+                let (trees, smearing) = there(self.log.as_ref(), "the trees of the logarithm")?;
+                let logs = trees.predict(&features()).map_err(Error::math("the trees of the logarithm"))?;
+                Ok(smearing.apply(&logs))
+            }
+            ValueModel::Boosting => {
+                let trees = there(self.trees.as_ref(), "the value trees")?;
+                let ratio = trees.predict(&features()).map_err(Error::math("the value trees"))?;
+                Ok(ratio.iter().zip(scale(input, self.scale_floor)).map(|(r, c)| r * c).collect())
+            }
+            ValueModel::Hurdle => {
+                let (buys, amount) = there(self.hurdle.as_ref(), "the trees of the hurdle")?;
+                let p = buys.predict(&features()).map_err(Error::math("the trees of who buys"))?;
+                let ratio = amount.predict(&features()).map_err(Error::math("the trees of the amounts"))?;
+                let amounts: Vec<f64> =
+                    ratio.iter().zip(scale(input, self.scale_floor)).map(|(r, c)| r * c).collect();
+                hurdle::mean(&p, &amounts).map_err(Error::math("the hurdle"))
+            }
+            ValueModel::Pooled => {
+                let trees = self.predict(ValueModel::Boosting, input)?;
+                let Some(per_year) = self.trees_per_year else { return Ok(trees) };
+                let year = amount(input.table, "revenue_365d", input.rows);
+                Ok(trees.iter().zip(&year).map(|(t, y)| TREE_SHARE * t + (1.0 - TREE_SHARE) * per_year * y).collect())
+            }
+            ValueModel::Stack => {
+                let weights = there(self.stack.as_ref(), "the weights of the stack")?;
+                let mut blend = vec![0.0; input.rows.len()];
+                for (member, weight) in STACKED.iter().zip(weights).filter(|(_, weight)| **weight > 0.0) {
+                    for (sum, v) in blend.iter_mut().zip(self.predict(*member, input)?) {
+                        *sum += weight * v;
+                    }
+                }
+                Ok(blend)
+            }
+        }
+    }
+
+    /// Each feature's part in the logarithm of the ratio of spend to scale that the trees see, and what is there without
+    /// any of them last (TreeSHAP); `None` where the candidate has no such trees.
+    pub(super) fn contributions(&self, input: &Input<'_>) -> Result<Option<tenure_math::num::Matrix>> {
+        let Some(trees) = &self.trees else { return Ok(None) };
+        let features = input.table.features.select_rows(input.rows);
+        trees.contributions(&features).map(Some).map_err(Error::math("the value trees"))
+    }
+
+    /// Features by the share of the trees' loss reduction; all zero without trees.
+    pub(super) fn importance(&self, features: usize) -> Vec<f64> {
+        let trees = self.trees.as_ref().or(self.log.as_ref().map(|log| &log.0)).or(self.hurdle.as_ref().map(|h| &h.1));
+        trees.map_or_else(|| vec![0.0; features], boost::Fitted::importance)
+    }
+
+    /// Weighs the stacked candidates.
+    pub(super) fn set_stack(&mut self, weights: Vec<f64>) {
+        self.stack = Some(weights);
+    }
+
+    /// Takes the weights of the stack from an earlier fit.
+    pub(super) fn keep_stack_of(&mut self, earlier: &Self) {
+        self.stack.clone_from(&earlier.stack);
+    }
+
+    /// The weight of each stacked candidate; empty without a stack.
+    pub(super) fn stacked(&self) -> Vec<(String, f64)> {
+        let weights = self.stack.iter().flatten();
+        STACKED.iter().map(|model| model.word().to_owned()).zip(weights.copied()).collect()
+    }
+}
+
+fn there<'a, T>(part: Option<&'a T>, what: &str) -> Result<&'a T> {
+    part.ok_or_else(|| Error::Corrupt {
+        artefact: super::MODEL.to_owned(),
+        problem: format!("there is nothing of {what} in it, and the model needs it"),
+    })
+}
+
+/// A feature with what is missing or negative as zero.
+pub(super) fn amount(table: &Table, name: &str, rows: &[usize]) -> Vec<f64> {
+    table.feature(name, rows).iter().map(|v| if v.is_finite() { v.max(0.0) } else { 0.0 }).collect()
+}
+
+/// What a customer spends, roughly: the yardstick that the trees correct.
+fn scale(input: &Input<'_>, floor: f64) -> Vec<f64> {
+    let of = |name: &str| amount(input.table, name, input.rows);
+    let (year, half) = (of("revenue_365d"), of("revenue_180d"));
+    year.iter().zip(half).map(|(y, h)| floor + 0.5 * y + 0.5 * h).collect()
+}
+
+/// The naive baseline: the spend of the last window as long as the horizon, or of the longest look-back, scaled.
+pub(super) fn carried(input: &Input<'_>) -> Result<Vec<f64>> {
+    let (days, name) =
+        LOOK_BACKS.into_iter().find(|(days, _)| *days >= input.horizon).unwrap_or(LOOK_BACKS[LOOK_BACKS.len() - 1]);
+    let horizon = input.horizon as f64;
+    let spend = input.table.feature(name, input.rows);
+    let mut carried = Vec::with_capacity(spend.len());
+    for (v, seen) in spend.into_iter().zip(&input.seen_days) {
+        let spend = if v.is_finite() { v * horizon / days as f64 } else { 0.0 };
+        let one = carry_forward::predict(&[spend], horizon, seen.max(LEAST_SEEN_DAYS));
+        carried.extend(one.map_err(Error::math("the carry-forward"))?);
+    }
+    Ok(carried)
+}
+
+impl Room<'_> {
+    /// The rows as the candidates read them.
+    pub(super) fn input<'a>(&'a self, rows: &'a [usize]) -> Input<'a> {
+        let seen = |i: &usize| self.panel.snapshots[*i].days_since(self.timeline.data_start);
+        Input { table: &self.panel.table, rows, horizon: self.horizon, seen_days: rows.iter().map(seen).collect() }
+    }
+
+    /// Weights of rows whose spend over `scale` is fitted: older ones count less, and the mean is 1.
+    pub(super) fn weights(&self, rows: &[usize], scale: &[f64]) -> Vec<f64> {
+        let mut weights = self.panel.age_weights(rows, HALF_LIFE_DAYS);
+        for (w, c) in weights.iter_mut().zip(scale) {
+            *w *= c.powf(2.0 - TWEEDIE_POWER);
+        }
+        let mean = weights.iter().sum::<f64>() / weights.len() as f64;
+        for w in &mut weights {
+            *w /= mean;
+        }
+        weights
+    }
+
+    /// Fits the parts of the candidates to the rows. Under the Tweedie deviance of power `p` the trees of spend over
+    /// scale are the fit to spend itself with the scale as a multiplicative offset when rows weigh `scale^(2 - p)`
+    /// (Jorgensen 1997: the deviance is homogeneous of degree `2 - p`). Each snapshot is brought to one level first.
+    pub(super) fn fit(&self, rows: &[usize], models: &[ValueModel]) -> Result<Parts> {
+        let needs = |model: ValueModel| {
+            models.iter().any(|m| match m {
+                ValueModel::Stack => model != ValueModel::Pooled,
+                ValueModel::Pooled => model == ValueModel::Boosting,
+                other => *other == model,
+            })
+        };
+        let features = self.panel.table.features.select_rows(rows);
+        let positive: Vec<f64> =
+            amount(&self.panel.table, "revenue_365d", rows).into_iter().filter(|v| *v > 0.0).collect();
+        let scale_floor = SCALE_FLOOR * tenure_math::num::quantile(&positive, 0.5).unwrap_or(20.0);
+        let mut scale = scale(&self.input(rows), scale_floor);
+        let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
+        let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
+        for (k, &i) in rows.iter().enumerate() {
+            let entry = totals.entry(self.panel.snapshots[i]).or_default();
+            entry.0 += scale[k];
+            entry.1 += spend[k];
+        }
+        for (k, &i) in rows.iter().enumerate() {
+            let (scales, spends) = totals[&self.panel.snapshots[i]];
+            if spends > 0.0 {
+                scale[k] *= spends / scales;
+            }
+        }
+        let ratio: Vec<f64> = spend.iter().zip(&scale).map(|(v, c)| v / c).collect();
+        let weights = self.weights(rows, &scale);
+        let boosting = |objective: Objective, task: &str| panel::boosting(self.config, objective, task);
+        let trees = |members: Option<&[usize]>, what: &'static str, task: &str| -> Result<boost::Fitted> {
+            let params = boosting(Objective::Tweedie { power: TWEEDIE_POWER }, task);
+            let fitted = match members {
+                None => boost::fit(&features, &ratio, Some(&weights), &params),
+                Some(members) => {
+                    let of = |values: &[f64]| -> Vec<f64> { members.iter().map(|&k| values[k]).collect() };
+                    boost::fit(&features.select_rows(members), &of(&ratio), Some(&of(&weights)), &params)
+                }
+            };
+            fitted.map_err(Error::math(what))
+        };
+        let ages = self.panel.age_weights(rows, HALF_LIFE_DAYS);
+        let log = needs(ValueModel::LogTarget).then(|| -> Result<_> {
+            let offset = LOG_OFFSET * scale_floor;
+            let logs: Vec<f64> = spend.iter().map(|v| (v + offset).ln()).collect();
+            let fitted = boost::fit(&features, &logs, Some(&ages), &boosting(Objective::Squared, "value/log"))
+                .map_err(Error::math("the trees of the logarithm"))?;
+            let predicted = fitted.predict(&features).map_err(Error::math("the trees of the logarithm"))?;
+            let smearing =
+                smearing::Smearing::fit(&predicted, &spend, offset).map_err(Error::math("the smearing of the logarithm"))?;
+            Ok((fitted, smearing))
+        });
+        let hurdle = needs(ValueModel::Hurdle).then(|| -> Result<_> {
+            let buys: Vec<f64> = spend.iter().map(|v| f64::from(*v > 0.0)).collect();
+            let p = boost::fit(&features, &buys, Some(&ages), &boosting(Objective::Logistic, "value/buys"))
+                .map_err(Error::math("the trees of who buys"))?;
+            let buyers: Vec<usize> = (0..rows.len()).filter(|&k| spend[k] > 0.0).collect();
+            Ok((p, trees(Some(&buyers), "the trees of the amounts", "value/amounts")?))
+        });
+        let mean = needs(ValueModel::Boosting).then(|| trees(None, "the value trees", "value/mean")).transpose()?;
+        let year_total: f64 = amount(&self.panel.table, "revenue_365d", rows).iter().sum();
+        let per_year = |trees: &boost::Fitted| -> Result<f64> {
+            let ratio = trees.predict(&features).map_err(Error::math("the value trees"))?;
+            let own = self::scale(&self.input(rows), scale_floor);
+            Ok(ratio.iter().zip(own).map(|(r, c)| r * c).sum::<f64>() / year_total)
+        };
+        Ok(Parts {
+            scale_floor,
+            trees_per_year: mean.as_ref().filter(|_| year_total > 0.0).map(per_year).transpose()?,
+            trees: mean,
+            log: log.transpose()?,
+            hurdle: hurdle.transpose()?,
+            stack: None,
+        })
+    }
+
+    /// Weighs the stack by what came of its members' forecasts.
+    pub(super) fn weigh(&self, members: &[Vec<f64>], spend: &[f64]) -> Result<Vec<f64>> {
+        let members: Vec<&[f64]> = members.iter().map(Vec::as_slice).collect();
+        stack::weights(&members, spend).map_err(Error::math("the weights of the stack"))
+    }
+
+    /// The forecasts that the stack weighs.
+    pub(super) fn members(&self, parts: &Parts, rows: &[usize]) -> Result<Vec<Vec<f64>>> {
+        STACKED.iter().map(|model| parts.predict(*model, &self.input(rows))).collect()
+    }
+}
