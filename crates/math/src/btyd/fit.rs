@@ -142,7 +142,8 @@ fn loss(model: Model, history: &History, x: &[f64], gradient: &mut [f64]) -> f64
 }
 
 fn descend(model: Model, history: &History, start: &[f64], params: &Params) -> Result<Minimum> {
-    let limits = BfgsParams { max_iterations: params.max_iterations, ..BfgsParams::default() };
+    // Near enough for Newton's steps at the end, which double the digits.
+    let limits = BfgsParams { max_iterations: params.max_iterations, promise: 1e-10, gradient: 3e-6 };
     bfgs(|x, g| loss(model, history, x, g), start, &limits)
 }
 
@@ -164,7 +165,7 @@ fn finish(
         // Newton steps with that curvature, as long as the gradient falls.
         let (mut g, mut g_next) = (vec![0.0; n], vec![0.0; n]);
         objective(&best.x, &mut g);
-        for _ in 0..2 {
+        for _ in 0..4 {
             let next: Vec<f64> =
                 (0..n).map(|i| best.x[i] - (0..n).map(|j| covariance[i * n + j] * g[j]).sum::<f64>()).collect();
             let value = objective(&next, &mut g_next);
