@@ -143,7 +143,7 @@ fn loss(model: Model, history: &History, x: &[f64], gradient: &mut [f64]) -> f64
 
 fn descend(model: Model, history: &History, start: &[f64], params: &Params) -> Result<Minimum> {
     // Near enough for Newton's steps at the end, which double the digits.
-    let limits = BfgsParams { max_iterations: params.max_iterations, promise: 1e-10, gradient: 3e-6 };
+    let limits = BfgsParams { max_iterations: params.max_iterations, promise: 1e-11, gradient: 3e-7 };
     bfgs(|x, g| loss(model, history, x, g), start, &limits)
 }
 
@@ -160,14 +160,14 @@ fn finish(
     }
     let n = best.x.len();
     let mut objective = |x: &[f64], g: &mut [f64]| loss(model, history, x, g);
-    let covariance = invert_spd(&hessian(&mut objective, &best.x, 1e-4), n).ok();
-    if let Some(covariance) = &covariance {
+    let mut covariance = invert_spd(&hessian(&mut objective, &best.x, 1e-4), n).ok();
+    if let Some(inverse) = covariance.take() {
         // Newton steps with that curvature, as long as the gradient falls.
         let (mut g, mut g_next) = (vec![0.0; n], vec![0.0; n]);
         objective(&best.x, &mut g);
         for _ in 0..4 {
             let next: Vec<f64> =
-                (0..n).map(|i| best.x[i] - (0..n).map(|j| covariance[i * n + j] * g[j]).sum::<f64>()).collect();
+                (0..n).map(|i| best.x[i] - (0..n).map(|j| inverse[i * n + j] * g[j]).sum::<f64>()).collect();
             let value = objective(&next, &mut g_next);
             let largest = g_next.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
             if !(largest < best.gradient && value <= best.value + 1e-12) {
@@ -176,6 +176,7 @@ fn finish(
             (best.x, best.value, best.gradient) = (next, value, largest);
             g.copy_from_slice(&g_next);
         }
+        covariance = invert_spd(&hessian(&mut objective, &best.x, 1e-4), n).ok();
     }
     let natural: Vec<f64> = best.x.iter().map(|x| x.exp()).collect();
     let estimates: Vec<Estimate> = (0..n)
