@@ -34,6 +34,16 @@ pub enum Error {
         /// Zero-based column.
         column: usize,
     },
+    /// A row that cannot be: correct it or leave it out.
+    #[error("{what}, row {row}: {reason}")]
+    Row {
+        /// Which input.
+        what: &'static str,
+        /// Zero-based row.
+        row: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// Too little data for the question: bring more.
     #[error("{what} needs at least {needed} rows, found {found}")]
     TooFew {

@@ -2,11 +2,12 @@
 //!
 //! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
 //! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`,
-//! `drift`, `pace`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
+//! `drift`, `pace`, `btyd`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
 
 pub mod error;
 
 pub mod boost;
+pub mod btyd;
 pub mod calibrate;
 pub mod drift;
 pub mod metric;
