@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod config;
 pub mod ctx;
 pub mod error;
+pub(crate) mod number;
 pub(crate) mod panel;
 pub mod summary;
 pub mod tables;
