@@ -176,7 +176,7 @@ fn list(sheet: &mut Sheet<'_>, data: &ClvScatterData, sides: &[Side], x: f64) {
     let share = |side: Side| sides.iter().filter(|s| **s == side).count();
     let title = format!("Against the {} interval", number::percent(data.interval_level));
     sheet.text(x, sheet.top + 8.0, &title, tick.in_bold());
-    sheet.text(right - 62.0, sheet.top + 28.0, "Share", tick.in_bold().at(Anchor::End));
+    sheet.text(right - 78.0, sheet.top + 28.0, "Share", tick.in_bold().at(Anchor::End));
     sheet.text(right, sheet.top + 28.0, "Customers", tick.in_bold().at(Anchor::End));
     let (accent, contrast) = (sheet.theme.accent, sheet.theme.contrast);
     for (line, (words, side, color)) in
@@ -188,7 +188,7 @@ fn list(sheet: &mut Sheet<'_>, data: &ClvScatterData, sides: &[Side], x: f64) {
         sheet.dot((x + 4.0, y), 4.0, color);
         sheet.text_middle(x + 14.0, y, words, face);
         let share_words = number::percent(share(side) as f64 / n as f64);
-        sheet.text_middle(right - 62.0, y, &share_words, face.in_bold().at(Anchor::End));
+        sheet.text_middle(right - 78.0, y, &share_words, face.in_bold().at(Anchor::End));
         sheet.text_middle(right, y, &number::count(share(side) as u64), face.at(Anchor::End));
     }
     let sum = |values: &[f64]| values.iter().sum::<f64>();

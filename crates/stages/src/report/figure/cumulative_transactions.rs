@@ -11,7 +11,7 @@ const SUMS: f64 = 230.0;
 /// Height of the panel of weeks.
 const WEEKS: f64 = 120.0;
 /// Room for names at the ends of lines.
-const NAMES: f64 = 168.0;
+const NAMES: f64 = 206.0;
 
 /// One model's expectation.
 #[derive(Debug, Clone, PartialEq)]

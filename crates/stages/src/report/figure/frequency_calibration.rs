@@ -6,7 +6,9 @@ use super::theme::{Caption, Theme};
 use super::{Check, Figure, Result, descending, largest, number, table, text};
 
 const NAME: &str = "frequency_calibration";
-const HEIGHT: f64 = 270.0;
+const HEIGHT: f64 = 210.0;
+/// Height of the panel of relative misses.
+const MISSES: f64 = 96.0;
 /// Width of the list beside the picture.
 const LIST: f64 = 236.0;
 
@@ -34,7 +36,8 @@ pub struct FrequencyCalibrationData {
     pub horizon_days: u32,
 }
 
-/// Draws the mean of each group as it came and as the models expected it, and beside it the models' mean misses.
+/// Draws the mean of each group as it came and as the models expected it, below it how far off they are, and beside it
+/// their mean misses.
 ///
 /// # Errors
 /// When there are fewer than two groups or no model, columns differ in length, a number is negative or not finite, or
@@ -49,8 +52,8 @@ pub fn draw(data: &FrequencyCalibrationData, note: &Caption, theme: &Theme) -> R
         data.horizon_days
     );
     let head = Head { name: NAME, finding: finding(data, everyone), subtitle: &subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, HEIGHT + 84.0);
-    let (left, floor) = (sheet.left + 40.0, sheet.top + 20.0 + HEIGHT);
+    let mut sheet = Sheet::new(theme, &head, note, HEIGHT + MISSES + 126.0);
+    let (left, floor) = (sheet.left + 48.0, sheet.top + 20.0 + HEIGHT);
     let models = data.models.iter().map(|m| &m.expected);
     let top = std::iter::once(&data.actual).chain(models).flatten().copied().fold(0.0, f64::max).max(1e-6) * 1.05;
     let frame = Frame {
@@ -60,6 +63,7 @@ pub fn draw(data: &FrequencyCalibrationData, note: &Caption, theme: &Theme) -> R
     let ticks = frame.y.ticks(5);
     frame.y_axis(&mut sheet, &ticks, &number::plain_ticks(&ticks), "Purchases per customer");
     sheet.line((frame.x.from, floor), (frame.x.to, floor), theme.muted, 0.8);
+    let low = misses(&mut sheet, data, frame.x, floor + 34.0);
     let tick = sheet.tick();
     // Long counts take turns on two lines rather than run into each other.
     let counts: Vec<String> = data.customers.iter().map(|c| number::count(*c)).collect();
@@ -67,12 +71,12 @@ pub fn draw(data: &FrequencyCalibrationData, note: &Caption, theme: &Theme) -> R
     let crowded = counts.iter().any(|c| tick.width(c) + 8.0 > step);
     for (i, (group, count)) in data.groups.iter().zip(&counts).enumerate() {
         let x = frame.x.at(i as f64);
-        sheet.text(x, floor + 16.0, group, tick.in_color(theme.ink).at(Anchor::Middle));
+        sheet.text(x, low + 15.0, group, tick.in_color(theme.ink).at(Anchor::Middle));
         let lower = if crowded && i % 2 == 1 { 12.0 } else { 0.0 };
-        sheet.text(x, floor + 46.0 + lower, count, tick.at(Anchor::Middle));
+        sheet.text(x, low + 45.0 + lower, count, tick.at(Anchor::Middle));
     }
     let middle = (frame.x.from + frame.x.to) / 2.0;
-    sheet.text(middle, floor + 31.0, "Repeat purchases before the hold-out; below: customers", tick.at(Anchor::Middle));
+    sheet.text(middle, low + 30.0, "Repeat purchases before the hold-out; below: customers", tick.at(Anchor::Middle));
 
     for (i, model) in data.models.iter().enumerate().rev() {
         series(&mut sheet, &frame, &model.name, &model.expected, theme.category(i), 3.2);
@@ -117,6 +121,33 @@ fn series(sheet: &mut Sheet<'_>, frame: &Frame, name: &str, values: &[f64], colo
             s.dot(*point, radius, color);
         }
     });
+}
+
+/// By how much the models are off, relative to what came: the picture above it is ruled by the heaviest buyers. Returns
+/// the panel's floor.
+fn misses(sheet: &mut Sheet<'_>, data: &FrequencyCalibrationData, x: Scale, top: f64) -> f64 {
+    let off = |model: &FrequencyModel, i: usize| {
+        (data.actual[i] > 0.0).then(|| (model.expected[i] / data.actual[i] - 1.0).clamp(-1.0, 1.0))
+    };
+    let all = data.models.iter().flat_map(|m| (0..data.groups.len()).filter_map(move |i| off(m, i)));
+    let limit = all.map(f64::abs).fold(0.02, f64::max) * 1.1;
+    let frame = Frame { x, y: Scale { low: -limit, high: limit, from: top + MISSES, to: top } };
+    let ticks = frame.y.ticks(4);
+    let labels: Vec<String> = ticks.iter().map(|tick| number::change(*tick).replace(".0 %", " %")).collect();
+    frame.y_axis(sheet, &ticks, &labels, "Expected against what came");
+    sheet.line(frame.at(x.low, 0.0), frame.at(x.high, 0.0), sheet.theme.ink, 1.0);
+    for (m, model) in data.models.iter().enumerate().rev() {
+        let known = (0..data.groups.len()).filter_map(|i| off(model, i).map(|off| frame.at(i as f64, off)));
+        let points: Vec<(f64, f64)> = known.collect();
+        let color = sheet.theme.category(m);
+        sheet.hover(&model.name, |s| {
+            s.curve(&points, color, 1.4);
+            for point in &points {
+                s.dot(*point, 3.0, color);
+            }
+        });
+    }
+    top + MISSES
 }
 
 /// Mean absolute miss of a model per customer, in purchases.

@@ -41,15 +41,15 @@ pub fn draw(data: &FrequencyRecencyData, note: &Caption, theme: &Theme) -> Resul
     let half = (0..row)
         .rfind(|r| map.last_purchase_days[*r] <= half_day)
         .and_then(|r| map.get(r, column).map(|value| (map.last_purchase_days[r], value)));
-    let silent = half.map_or(String::new(), |(day, value)| {
-        format!("; had it fallen silent on day {day:.0}, {} would be", amount(value))
-    });
+    let silent = half.map_or(String::new(), |(day, value)| format!("; last on day {day:.0}, {}", amount(value)));
     let finding = format!(
-        "{} purchases are expected of who bought {:.0} times again, the last time on day {:.0} of {:.0}{silent}.",
-        amount(most),
+        "A customer who came back {:.0} times, last on day {:.0} of {:.0}, is expected to make {} purchases in {} \
+         days{silent}.",
         map.repeats[column],
         map.last_purchase_days[row],
-        map.age_days
+        map.age_days,
+        amount(most),
+        data.horizon_days
     );
     let head = Head { name: NAME, finding, subtitle: &subtitle };
     let mut sheet = Sheet::new(theme, &head, note, heat::HEIGHT + 62.0);

@@ -103,10 +103,11 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, map: &HistoryMatrix, amounts: &Amounts
         y: Scale { low: y0, high: y1, from: floor, to: floor - HEIGHT },
     };
     let shade = |value: f64| (value / amounts.high * SHADES).round().clamp(0.0, SHADES);
-    for row in 0..rows {
+    // From the top down and from left to right, each cell a pixel too long: its neighbour paints over that, and no
+    // paper shines through between them.
+    for row in (0..rows).rev() {
         let day = map.last_purchase_days[row];
-        // A hair of overlap keeps the paper from shining through between rows.
-        let y = (frame.y.at(day - dy / 2.0) + 0.3, frame.y.at(day + dy / 2.0));
+        let y = ((frame.y.at(day - dy / 2.0) + 1.0).min(floor), frame.y.at(day + dy / 2.0));
         let mut start = 0;
         while start < columns {
             let here = map.get(row, start).map(shade);
@@ -115,7 +116,10 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, map: &HistoryMatrix, amounts: &Amounts
                 end += 1;
             }
             if let Some(shade) = here {
-                let x = (frame.x.at(map.repeats[start] - dx / 2.0), frame.x.at(map.repeats[end - 1] + dx / 2.0) + 0.3);
+                let x = (
+                    frame.x.at(map.repeats[start] - dx / 2.0),
+                    (frame.x.at(map.repeats[end - 1] + dx / 2.0) + 1.0).min(frame.x.to),
+                );
                 sheet.bar(x, y, &ramp::color(&ramp::AMOUNT, shade / SHADES), 1.0);
             }
             start = end;
@@ -177,10 +181,10 @@ fn bar(sheet: &mut Sheet<'_>, amounts: &Amounts<'_>, x: f64) {
     let tick = sheet.tick();
     let scale = Scale { low: 0.0, high: amounts.high, from: floor, to: floor - height };
     let steps = SHADES as usize;
-    for i in 0..steps {
+    for i in (0..steps).rev() {
         let at = |i: usize| floor - height * i as f64 / steps as f64;
         let color = ramp::color(&ramp::AMOUNT, (i as f64 + 0.5) / steps as f64);
-        sheet.bar((x, x + 16.0), (at(i) + 0.3, at(i + 1)), &color, 1.0);
+        sheet.bar((x, x + 16.0), ((at(i) + 1.0).min(floor), at(i + 1)), &color, 1.0);
     }
     let level = scale.at(amounts.level.0);
     if (scale.to..=scale.from).contains(&level) {

@@ -57,15 +57,15 @@ fn finding(map: &HistoryMatrix) -> String {
     let times = |n: f64| if n < 1.5 { "once".to_owned() } else { format!("{n:.0} times") };
     match (known.first(), known.last()) {
         (Some(few), Some(many)) if many.0 > few.0 => format!(
-            "Who bought {} again is more likely gone than not after {:.0} days of silence, who bought {} again \
-             after {:.0}.",
+            "A customer who came back {} is more likely gone than not after {:.0} days of silence, one who came back \
+             {} after {:.0}.",
             times(few.0),
             few.1,
             times(many.0),
             many.1
         ),
         (Some(only), _) => {
-            format!("Who bought {} again is more likely gone than not after {:.0} days.", times(only.0), only.1)
+            format!("A customer who came back {} is more likely gone than not after {:.0} days.", times(only.0), only.1)
         }
         _ => "No history leaves a customer more likely alive than not.".to_owned(),
     }

@@ -1,7 +1,7 @@
 //! Colours that stand for an amount.
 
 /// From little to much in one hue, ever darker, so that it reads in grey as well.
-pub(super) const AMOUNT: [[u8; 3]; 5] = [[240, 245, 250], [172, 207, 231], [86, 157, 205], [12, 98, 160], [6, 38, 74]];
+pub(super) const AMOUNT: [[u8; 3]; 5] = [[228, 237, 246], [172, 207, 231], [86, 157, 205], [12, 98, 160], [6, 38, 74]];
 /// From low to high over a pale middle; blue and vermilion are told apart with any common colour blindness.
 pub(super) const LOW_TO_HIGH: [[u8; 3]; 3] = [[0, 114, 178], [200, 184, 150], [213, 94, 0]];
 

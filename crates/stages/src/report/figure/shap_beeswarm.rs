@@ -9,7 +9,7 @@ const NAME: &str = "shap_beeswarm";
 /// Most features shown.
 const MOST_FEATURES: usize = 14;
 /// Most dots of a feature: more only darken it and swell the SVG.
-const MOST_DOTS: usize = 600;
+const MOST_DOTS: usize = 500;
 /// Height of a row.
 const ROW: f64 = 25.0;
 /// Width of the names.
@@ -43,7 +43,7 @@ pub struct ShapBeeswarmData {
     pub left_out: usize,
 }
 
-/// Draws the 14 features of the greatest mean absolute contribution, each with at most 600 customers: evenly spaced
+/// Draws the 14 features of the greatest mean absolute contribution, each with at most 500 customers: evenly spaced
 /// ranks of the contribution, so that both ends stay. Colour is the rank of the customer's value within the feature.
 /// The table holds the dots drawn.
 ///
@@ -68,13 +68,13 @@ pub fn draw(data: &ShapBeeswarmData, note: &Caption, theme: &Theme) -> Result<Fi
     );
     let head = Head { name: NAME, finding: finding(data, &swarms), subtitle: &subtitle };
     let height = ROW * swarms.len() as f64;
-    let mut sheet = Sheet::new(theme, &head, note, height + 82.0);
-    let (top, left) = (sheet.top + 38.0, sheet.left + NAMES);
+    let mut sheet = Sheet::new(theme, &head, note, height + 70.0);
+    let (top, left) = (sheet.top + 26.0, sheet.left + NAMES);
     let x = scale(&swarms, left, sheet.right - 62.0);
     let frame = Frame { x, y: Scale { low: 0.0, high: 1.0, from: top + height, to: top } };
     key(&mut sheet, &swarms, left);
     let (right, tick) = (sheet.right, sheet.tick());
-    sheet.text(right, sheet.top + 26.0, "Mean size", tick.in_bold().at(Anchor::End));
+    sheet.text(right, sheet.top + 14.0, "Mean size", tick.in_bold().at(Anchor::End));
     let ticks = x.ticks(7);
     for value in &ticks {
         sheet.line((x.at(*value), top), (x.at(*value), top + height), theme.grid, 0.8);
@@ -213,7 +213,7 @@ fn scale(swarms: &[Swarm<'_>], from: f64, to: f64) -> Scale {
 
 /// What the colours mean.
 fn key(sheet: &mut Sheet<'_>, swarms: &[Swarm<'_>], x: f64) {
-    let (tick, y) = (sheet.tick(), sheet.top + 22.5);
+    let (tick, y) = (sheet.tick(), sheet.top + 10.5);
     let words = "low value";
     sheet.text_middle(x, y, words, tick);
     let mut at = x + tick.width(words) + 6.0;
@@ -254,12 +254,12 @@ fn direction(swarm: &Swarm<'_>) -> Option<bool> {
 fn finding(data: &ShapBeeswarmData, swarms: &[Swarm<'_>]) -> String {
     let first = &swarms[0];
     let how = match direction(first) {
-        Some(true) => "; high values raise it",
-        Some(false) => "; high values lower it",
+        Some(true) => " (high values raise it)",
+        Some(false) => " (high values lower it)",
         None => "",
     };
     let next = match swarms.get(1) {
-        Some(second) => format!(", {} by {:.2}", second.feature.name, second.mean),
+        Some(second) => format!("; next is {} with {:.2}", second.feature.name, second.mean),
         None => String::new(),
     };
     format!("{} moves the {} most, by {:.2} on average{how}{next}.", first.feature.name, data.outcome, first.mean)
