@@ -410,3 +410,31 @@ fn models_that_make_no_picture_are_refused_with_the_reason() {
     data.low[2] = 1e9;
     assert!(matches!(problem(clv_scatter::draw(&data, &note, &theme)), Problem::Degenerate { .. }));
 }
+
+#[test]
+fn hostile_names_of_models_stay_text() {
+    let (note, theme) = (caption(), Theme::default());
+    let name = "A&B <script>\"x\"</script> of a very long name that no column has room for $a$ $b$";
+    let mut models = precision();
+    models.models[0].name = name.into();
+    let mut features = swarm();
+    features.features[0].name = name.into();
+    let mut weeks = transactions();
+    weeks.models[0].name = name.into();
+    let mut frequencies = groups();
+    frequencies.models[0].name = name.into();
+    let mut customer = one_customer();
+    customer.customer = name.into();
+    for figure in [
+        precision_recall::draw(&models, &note, &theme),
+        shap_beeswarm::draw(&features, &note, &theme),
+        cumulative_transactions::draw(&weeks, &note, &theme),
+        frequency_calibration::draw(&frequencies, &note, &theme),
+        p_alive_history::draw(&customer, &note, &theme),
+    ] {
+        let figure = figure.unwrap();
+        well_formed(&figure.svg);
+        assert!(!figure.svg.contains("<script"), "{}", figure.name);
+        assert!(figure.svg.contains("A&amp;B &lt;script&gt;"), "{}", figure.name);
+    }
+}
