@@ -45,14 +45,17 @@ pub fn draw(data: &ClvScatterData, note: &Caption, theme: &Theme) -> Result<Figu
     let drawn: Vec<usize> =
         if n <= MOST_DOTS { (0..n).collect() } else { (0..MOST_DOTS).map(|k| k * n / MOST_DOTS).collect() };
     let sample = if n > MOST_DOTS { format!("; {} drawn", number::count(MOST_DOTS as u64)) } else { String::new() };
+    // With losses on the axes, nothing spent is a line among others and has no strip of its own.
+    let has_strip = data.predicted.iter().chain(&data.actual).all(|v| *v >= 0.0);
+    let nothing = if has_strip { "; those who spent nothing lie in the strip at the bottom" } else { "" };
+    let strip = if has_strip { STRIP } else { 0.0 };
     let subtitle = format!(
-        "Spend of {} customers in {} days against its forecast, on logarithmic axes{sample}; those who spent nothing \
-         lie in the strip at the bottom",
+        "Spend of {} customers in {} days against its forecast, on logarithmic axes{sample}{nothing}",
         number::count(n as u64),
         data.horizon_days
     );
     let head = Head { name: NAME, finding: finding(data, &sides), subtitle: &subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, SIDE + STRIP + 62.0);
+    let mut sheet = Sheet::new(theme, &head, note, SIDE + strip + 62.0);
     let (left, floor) = (sheet.left + 52.0, sheet.top + 20.0 + SIDE);
     let bend = bend(data);
     let log = |v: f64| v.signum() * (v.abs() / bend).ln_1p();
@@ -69,15 +72,13 @@ pub fn draw(data: &ClvScatterData, note: &Caption, theme: &Theme) -> Result<Figu
     };
     let (ticks, labels) = ticks(low, high, bend, &data.currency, &log);
     frame.y_axis(&mut sheet, &ticks, &labels, "Actual spend");
-    let under = Frame { y: Scale { from: floor + STRIP, to: floor, ..frame.y }, ..frame };
+    let under = Frame { y: Scale { from: floor + strip, to: floor, ..frame.y }, ..frame };
     under.x_axis(&mut sheet, &ticks, &labels, "Predicted spend (mean)");
     sheet.line((frame.x.from, frame.y.at(0.0)), (frame.x.to, frame.y.at(0.0)), theme.muted, 0.8);
-    // With losses on the axis, nothing spent stands on its own line and the strip stays empty.
-    let strip = low >= 0.0;
     let place = |i: usize| {
         let at = frame.at(log(data.predicted[i]), log(data.actual[i]));
         let spread = 3.0 + (STRIP - 6.0) * (i as f64 * GOLDEN).fract();
-        if strip && data.actual[i].abs() <= 0.0 { (at.0, floor + spread) } else { at }
+        if has_strip && data.actual[i].abs() <= 0.0 { (at.0, floor + spread) } else { at }
     };
     let of = |inside: bool| -> Vec<(f64, f64)> {
         drawn.iter().filter(|i| (sides[**i] == Side::Inside) == inside).map(|i| place(*i)).collect()

@@ -177,9 +177,9 @@ fn list(sheet: &mut Sheet<'_>, data: &FrequencyCalibrationData, everyone: u64, f
         sheet.line((frame.x.at(last as f64) + 5.0, *from), (x, *place), color, 1.0);
         let name = text::fit(&text::clean(name), f64::from(face.size), false, column - 40.0 - x);
         sheet.text_middle(x + 4.0, *place, &name, face);
-        sheet.text_middle(column, *place, &format!("{value:.2}"), face.in_bold().in_color(color).at(Anchor::End));
+        sheet.text_middle(column, *place, &amount(*value), face.in_bold().in_color(color).at(Anchor::End));
         if let Some(off) = off {
-            sheet.text_middle(right, *place, &format!("{off:.2}"), face.at(Anchor::End));
+            sheet.text_middle(right, *place, &amount(*off), face.at(Anchor::End));
         }
     }
 }
@@ -190,10 +190,33 @@ fn finding(data: &FrequencyCalibrationData, everyone: u64) -> String {
     let best = &data.models[order[0]];
     let gaps: Vec<f64> = best.expected.iter().zip(&data.actual).map(|(e, a)| (e - a).abs()).collect();
     let worst = largest(&gaps);
-    let next = order.get(1).map_or(String::new(), |i| format!(", {} by {:.2}", data.models[*i].name, misses[*i]));
+    let next = order.get(1).map_or(String::new(), |i| format!(", {} by {}", data.models[*i].name, amount(misses[*i])));
     format!(
-        "{} misses the purchases of a customer's group by {:.2} on average{next}; it is furthest off at {} repeat \
-         purchases ({:.2} expected, {:.2} came).",
-        best.name, misses[order[0]], data.groups[worst], best.expected[worst], data.actual[worst]
+        "{} misses the purchases of a customer's group by {} on average{next}; it is furthest off at {} repeat \
+         purchases ({} expected, {} came).",
+        best.name,
+        amount(misses[order[0]]),
+        data.groups[worst],
+        amount(best.expected[worst]),
+        amount(data.actual[worst])
     )
+}
+
+/// Purchases with as many decimals as tell something.
+fn amount(purchases: f64) -> String {
+    match purchases {
+        p if p >= 0.0995 || p <= 0.0 => format!("{p:.2}"),
+        p if p >= 0.00995 => format!("{p:.3}"),
+        p => format!("{p:.4}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::amount;
+
+    #[test]
+    fn small_amounts_keep_their_figures() {
+        assert_eq!([5.216, 0.1, 0.0441, 0.0023, 0.0].map(amount), ["5.22", "0.10", "0.044", "0.0023", "0.00"]);
+    }
 }

@@ -61,8 +61,11 @@ pub fn draw(data: &ShapBeeswarmData, note: &Caption, theme: &Theme) -> Result<Fi
     let customers = data.features[0].values.len();
     let hidden = data.features.len() - order.len() + data.left_out;
     let rest = if hidden > 0 { format!("; {hidden} weaker features are not shown") } else { String::new() };
+    let ends = ends(&swarms);
+    let far = |swarm: &Swarm<'_>| swarm.whole().0 < ends.0 || swarm.whole().1 > ends.1;
+    let beyond = if swarms.iter().any(far) { "; what lies beyond the axis stands at its end" } else { "" };
     let subtitle = format!(
-        "Contributions to the {} of {} customers; one dot is a customer, its colour the customer's value{rest}",
+        "Contributions to the {} of {} customers; one dot is a customer, its colour the customer's value{rest}{beyond}",
         data.outcome,
         number::count(customers as u64)
     );
@@ -70,7 +73,7 @@ pub fn draw(data: &ShapBeeswarmData, note: &Caption, theme: &Theme) -> Result<Fi
     let height = ROW * swarms.len() as f64;
     let mut sheet = Sheet::new(theme, &head, note, height + 70.0);
     let (top, left) = (sheet.top + 26.0, sheet.left + NAMES);
-    let x = scale(&swarms, left, sheet.right - 62.0);
+    let x = Scale { low: ends.0, high: ends.1, from: left, to: sheet.right - 62.0 };
     let frame = Frame { x, y: Scale { low: 0.0, high: 1.0, from: top + height, to: top } };
     key(&mut sheet, &swarms, left);
     let (right, tick) = (sheet.right, sheet.tick());
@@ -156,6 +159,12 @@ impl<'a> Swarm<'a> {
         if value.is_nan() { SHADES } else { ((self.rank(value) * SHADES as f64) as usize).min(SHADES - 1) }
     }
 
+    /// The least and the greatest contribution.
+    fn whole(&self) -> (f64, f64) {
+        let at = |k: usize| self.feature.contributions[self.dots[k]];
+        (at(0), at(self.dots.len() - 1))
+    }
+
     /// Contributions that all but the tails lie between.
     fn span(&self) -> (f64, f64) {
         let at = |k: usize| self.feature.contributions[self.dots[k]];
@@ -201,14 +210,14 @@ fn shade_color(theme: &Theme, shade: usize) -> String {
     }
 }
 
-/// One scale for all rows, with 0 on it.
-fn scale(swarms: &[Swarm<'_>], from: f64, to: f64) -> Scale {
+/// Both ends of one axis for all rows, with 0 on it.
+fn ends(swarms: &[Swarm<'_>]) -> (f64, f64) {
     let (mut low, mut high) = (0.0_f64, 0.0_f64);
     for (l, h) in swarms.iter().map(Swarm::span) {
         (low, high) = (low.min(l), high.max(h));
     }
     let margin = ((high - low) * 0.03).max(1e-9);
-    Scale { low: low - margin, high: high + margin, from, to }
+    (low - margin, high + margin)
 }
 
 /// What the colours mean.
