@@ -198,7 +198,28 @@ pub struct Fitted {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn fit(features: &Matrix, target: &[f64], weights: Option<&[f64]>, params: &Params) -> Result<Fitted> {
-    train(features, target, weights, None, params)
+    train(features, target, weights, None, None, params)
+}
+
+/// [`fit`] of what is to be added to a known margin of each row: log-odds, logarithm of the mean, or mean.
+///
+/// Predictions are of the trees alone, without these margins: rows of several groups can so be brought to one level
+/// before what distinguishes the rows within a group is learnt.
+///
+/// # Errors
+/// As [`fit`]; [`Error::Shape`] and [`Error::NotFinite`] for the margins.
+pub fn fit_beyond(
+    features: &Matrix,
+    target: &[f64],
+    weights: Option<&[f64]>,
+    margins: &[f64],
+    params: &Params,
+) -> Result<Fitted> {
+    require_len("boosting margins", features.n_rows(), margins.len())?;
+    if let Some(row) = margins.iter().position(|m| !(*m as f32).is_finite()) {
+        return Err(Error::NotFinite { what: "boosting margins", row, column: 0 });
+    }
+    train(features, target, weights, Some(margins), None, params)
 }
 
 /// [`fit`] that stops once `validation` has not improved for its `patience` rounds and keeps the best round.
@@ -212,13 +233,14 @@ pub fn fit_watched(
     validation: &Validation<'_>,
     params: &Params,
 ) -> Result<Fitted> {
-    train(features, target, weights, Some(validation), params)
+    train(features, target, weights, None, Some(validation), params)
 }
 
 fn train(
     features: &Matrix,
     target: &[f64],
     weights: Option<&[f64]>,
+    margins: Option<&[f64]>,
     validation: Option<&Validation<'_>>,
     params: &Params,
 ) -> Result<Fitted> {
@@ -276,6 +298,10 @@ fn train(
     let mut rows = engine_rows(features, target, scale)?;
     if let Some(w) = weights {
         rows = rows.with_weights(&w.iter().map(|&v| v as f32).collect::<Vec<_>>()).map_err(|e| engine_error(&e))?;
+    }
+    if let Some(margins) = margins {
+        let margins: Vec<f32> = margins.iter().map(|&m| m as f32).collect();
+        rows = rows.with_base_margin(&margins).map_err(|e| engine_error(&e))?;
     }
     let trainer = Trainer::new(&engine_params, &rows, params.rounds);
     let model = match validation {

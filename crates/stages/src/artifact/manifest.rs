@@ -124,7 +124,7 @@ impl Manifest {
         let text = match thing {
             INPUTS => serde_json::to_string(&self.inputs),
             TIMELINE => serde_json::to_string(&self.timeline),
-            name => match Stage::RUN.into_iter().find(|stage| record(*stage) == name) {
+            name => match Stage::ALL.into_iter().find(|stage| record(*stage) == name) {
                 Some(stage) => serde_json::to_string(&self.stages.get(stage.name())),
                 None => serde_json::to_string(&self.artefacts_of(name).collect::<Vec<_>>()),
             },

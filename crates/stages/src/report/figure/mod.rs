@@ -12,24 +12,37 @@ use std::path::PathBuf;
 
 pub mod budget_curve;
 pub mod calibration;
+pub mod clv_scatter;
 pub mod cumulative_gain;
+pub mod cumulative_transactions;
 pub mod decile_lift;
+pub mod frequency_calibration;
+pub mod frequency_recency_matrix;
 pub mod offer_allocation;
+pub mod p_alive_history;
+pub mod p_alive_matrix;
+pub mod precision_recall;
 pub mod roc_curve;
 pub mod segment_distribution;
 pub mod segments;
+pub mod shap_beeswarm;
 pub mod value_calibration;
 
+mod areas;
 mod axis;
 mod bars;
-pub(super) mod number;
+mod heat;
+mod ramp;
 mod sheet;
 mod text;
 mod theme;
 mod write;
 
+pub use heat::HistoryMatrix;
 pub use theme::{Caption, Theme};
 pub use write::write;
+
+pub(super) use crate::number;
 
 /// Dots per inch of a figure for print.
 pub const PRINT_DPI: u32 = 300;

@@ -1,9 +1,10 @@
 //! How well the models rank churners: ROC curves on the test window, and their areas with intervals.
 
+use super::areas::{self, Area, Key};
 use super::axis::{Frame, Scale};
-use super::sheet::{Anchor, Head, Sheet};
+use super::sheet::{Head, Sheet};
 use super::theme::{Caption, Theme};
-use super::{Check, Figure, Result, descending, number, table, text};
+use super::{Check, Figure, Result, descending, number, table};
 
 const NAME: &str = "roc_curve";
 const SIDE: f64 = 320.0;
@@ -116,46 +117,13 @@ fn verify(data: &RocCurveData) -> Result<()> {
     Ok(())
 }
 
-/// Areas with their intervals on an axis from chance to perfect; the key of the colours as well.
+/// The models' areas on an axis from chance to perfect.
 fn key(sheet: &mut Sheet<'_>, data: &RocCurveData, x: f64) {
-    let (face, tick) = (sheet.label(), sheet.tick());
-    let grid = sheet.theme.grid;
-    let lowest = data.models.iter().map(|m| m.auc_low).fold(0.5, f64::min);
-    let low = (lowest * 10.0).floor() / 10.0;
-    let scale = Scale { low, high: 1.0, from: x + 4.0, to: sheet.right - 14.0 };
-    sheet.text(
-        x,
-        sheet.top + 8.0,
-        &format!("Area under the curve, {} interval", number::percent(data.interval_level)),
-        tick.in_bold(),
-    );
-    let (top, row) = (sheet.top + 24.0, 50.0);
-    let bottom = top + row * data.models.len() as f64 + 4.0;
-    let ticks = scale.ticks(5);
-    for (value, label) in ticks.iter().zip(number::plain_ticks(&ticks)) {
-        for i in 0..data.models.len() {
-            let y = top + row * i as f64 + 34.0;
-            sheet.line((scale.at(*value), y - 9.0), (scale.at(*value), y + 9.0), grid, 0.8);
-        }
-        sheet.text(scale.at(*value), bottom + 14.0, &label, tick.at(Anchor::Middle));
-    }
-    sheet.text(scale.at(0.5), bottom + 27.0, "chance", tick.at(if low < 0.5 { Anchor::Middle } else { Anchor::Start }));
-    sheet.text(scale.at(1.0), bottom + 27.0, "perfect", tick.at(Anchor::End));
-    for (i, model) in data.models.iter().enumerate() {
-        let y = top + row * i as f64 + 34.0;
-        let color = sheet.theme.category(i);
-        let area = format!("{:.3} ({:.3}–{:.3})", model.auc, model.auc_low, model.auc_high);
-        let room = sheet.right - x - face.in_bold().width(&area) - 10.0;
-        let name = text::fit(&text::clean(&model.name), f64::from(face.size), false, room);
-        let words = format!("{}: {area}", model.name);
-        let end = sheet.right;
-        sheet.hover(&words, |s| {
-            s.text_middle(x, y - 19.0, &name, face);
-            s.text_middle(end, y - 19.0, &area, face.in_bold().at(Anchor::End));
-            s.line((scale.at(model.auc_low), y), (scale.at(model.auc_high), y), color, 3.0);
-            s.dot((scale.at(model.auc), y), 4.2, color);
-        });
-    }
+    let title = format!("Area under the curve, {} interval", number::percent(data.interval_level));
+    let key = Key { title: &title, chance: 0.5, chance_words: "chance" };
+    let areas: Vec<Area<'_>> =
+        data.models.iter().map(|m| Area { name: &m.name, value: m.auc, low: m.auc_low, high: m.auc_high }).collect();
+    areas::list(sheet, &key, &areas, x);
 }
 
 fn finding(data: &RocCurveData) -> String {

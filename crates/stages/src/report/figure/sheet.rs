@@ -256,6 +256,19 @@ impl<'a> Sheet<'a> {
         });
     }
 
+    /// Many small dots of one colour as a single mark, half the size of as many circles. They are hexagons: below two
+    /// pixels nobody sees their corners.
+    pub(super) fn specks(&mut self, points: &[(f64, f64)], radius: f64, color: &str, opacity: f64) {
+        self.scene.add(Primitive::Path(Box::new(PathData {
+            d: hexagons(points, radius),
+            fill: Some(Color::from(color)),
+            stroke: Color::None,
+            stroke_width: 0.0,
+            opacity: (opacity < 1.0).then_some(opacity),
+            stroke_dasharray: None,
+        })));
+    }
+
     /// What `marks` draws gets `words` as its tooltip in the SVG.
     pub(super) fn hover(&mut self, words: &str, marks: impl FnOnce(&mut Self)) {
         // Not `Scene::add`, which would put a style sheet into the SVG that reaches the whole page around it.
@@ -321,9 +334,29 @@ fn dashes(points: &[(f64, f64)], on: f64, off: f64) -> String {
     d
 }
 
+/// Path data of a hexagon around each of `points`.
+fn hexagons(points: &[(f64, f64)], radius: f64) -> String {
+    use std::fmt::Write as _;
+    let (half, height) = (radius / 2.0, radius * 0.866);
+    let around =
+        format!("l{half:.1}-{height:.1}h{radius:.1}l{half:.1} {height:.1}-{half:.1} {height:.1}h-{radius:.1}z");
+    let mut d = String::with_capacity(points.len() * (around.len() + 12));
+    for (x, y) in points {
+        // Writing to a String cannot fail.
+        let _ = write!(d, "M{:.1} {y:.1}{around}", x - radius);
+    }
+    d
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{dashes, thinned};
+    use super::{dashes, hexagons, thinned};
+
+    #[test]
+    fn a_speck_lies_around_its_point() {
+        // From the left corner up, right, down to the right corner, down, left, and back.
+        assert_eq!(hexagons(&[(10.0, 5.0)], 2.0), "M8.0 5.0l1.0-1.7h2.0l1.0 1.7-1.0 1.7h-2.0z");
+    }
 
     #[test]
     fn curves_keep_their_ends_and_lose_what_nobody_sees() {

@@ -11,6 +11,8 @@ use super::segments::{self, SegmentsData};
 use super::value_calibration::{self, ValueCalibrationData};
 use super::{Caption, Figure, FigureError, Problem, Theme, write};
 
+mod forecasts;
+
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
@@ -174,7 +176,8 @@ fn gain() -> CumulativeGainData {
 
 fn everything() -> Vec<Figure> {
     let (note, theme) = (caption(), Theme::default());
-    vec![
+    let mut all = forecasts::everything();
+    all.extend([
         segment_distribution::draw(&distribution(), &note, &theme).unwrap(),
         segments::draw(&clusters(), &note, &theme).unwrap(),
         roc_curve::draw(&roc(), &note, &theme).unwrap(),
@@ -184,7 +187,8 @@ fn everything() -> Vec<Figure> {
         budget_curve::draw(&budgets(), &note, &theme).unwrap(),
         decile_lift::draw(&lift(), &note, &theme).unwrap(),
         cumulative_gain::draw(&gain(), &note, &theme).unwrap(),
-    ]
+    ]);
+    all
 }
 
 /// Fails unless `svg` is well-formed as far as figures need it: tags nest, attributes are quoted, no bare `&` or `<`.

@@ -1,7 +1,7 @@
 //! Numbers as a reader sees them: money with its currency, shares, counts, and round axis ticks.
 
 /// A count with thousands separators: 4338 → `4,338`.
-pub(in crate::report) fn count(n: u64) -> String {
+pub(crate) fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
@@ -14,7 +14,7 @@ pub(in crate::report) fn count(n: u64) -> String {
 }
 
 /// A share in 0..1 as a percentage: one decimal below 10 %, whole numbers above: `4.0 %`, `62 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let value = share * 100.0;
     let tenths = (value * 10.0).round() / 10.0;
     if value != 0.0 && tenths.abs() < 0.1 {
@@ -25,13 +25,13 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A relative change with its sign: `+1.8 %`, `−18.0 %`.
-pub(super) fn change(ratio: f64) -> String {
+pub(crate) fn change(ratio: f64) -> String {
     let text = signed(format!("{:.1} %", ratio * 100.0));
     if text.starts_with('−') || text == "0.0 %" { text } else { format!("+{text}") }
 }
 
 /// An amount of money: exact to the unit below ten thousand, then three figures with k, M or bn.
-pub(super) fn money(value: f64, currency: &str) -> String {
+pub(crate) fn money(value: f64, currency: &str) -> String {
     let size = value.abs();
     let body = if size == 0.0 {
         "0".to_owned()
@@ -53,7 +53,7 @@ pub(super) fn money(value: f64, currency: &str) -> String {
 }
 
 /// The labels of money ticks: one unit for the whole axis, as many decimals as its step needs.
-pub(super) fn money_ticks(ticks: &[f64], currency: &str) -> Vec<String> {
+pub(crate) fn money_ticks(ticks: &[f64], currency: &str) -> Vec<String> {
     let largest = ticks.iter().fold(0.0_f64, |m, t| m.max(t.abs()));
     let step = if ticks.len() > 1 { (ticks[1] - ticks[0]).abs() } else { largest };
     let (unit, suffix) = match largest {
@@ -82,21 +82,21 @@ pub(super) fn money_ticks(ticks: &[f64], currency: &str) -> Vec<String> {
 }
 
 /// The labels of plain ticks, with as many decimals as their step needs.
-pub(super) fn plain_ticks(ticks: &[f64]) -> Vec<String> {
+pub(crate) fn plain_ticks(ticks: &[f64]) -> Vec<String> {
     let step = if ticks.len() > 1 { (ticks[1] - ticks[0]).abs() } else { 1.0 };
     let decimals = decimals_for(step);
     ticks.iter().map(|tick| signed(format!("{tick:.decimals$}"))).collect()
 }
 
 /// The labels of ticks that are shares in 0..1.
-pub(super) fn percent_ticks(ticks: &[f64]) -> Vec<String> {
+pub(crate) fn percent_ticks(ticks: &[f64]) -> Vec<String> {
     let hundredfold: Vec<f64> = ticks.iter().map(|tick| tick * 100.0).collect();
     plain_ticks(&hundredfold).into_iter().map(|label| format!("{label} %")).collect()
 }
 
 /// Round ticks inside `low..=high`, about `target` of them, with steps of 1, 2 or 5 times a power of ten. `low <
 /// high`.
-pub(super) fn ticks(low: f64, high: f64, target: usize) -> Vec<f64> {
+pub(crate) fn ticks(low: f64, high: f64, target: usize) -> Vec<f64> {
     let raw = (high - low) / target.max(1) as f64;
     if !(raw > 0.0 && raw.is_finite()) {
         return vec![low];
