@@ -152,16 +152,17 @@ pub(crate) fn judge(rules: &Rules<'_>, rounds: &[Round]) -> Result<Finding<Conte
     let mut verdicts = Vec::new();
     for population in if rules.active_decide { [true, false] } else { [false, true] } {
         let Some(verdict) = verdict(rules, rounds, population)? else { continue };
-        let standings = rules.models.iter().zip(&verdict.standings).enumerate().map(|(k, (model, standing))| Standing {
-            model: (*model).to_owned(),
-            loss: standing.loss,
-            behind: Estimate {
-                value: standing.behind.estimate,
-                low: Some(standing.behind.low),
-                high: Some(standing.behind.high),
-            },
-            by_origin: rounds.iter().map(|round| round.metrics[usize::from(population)][k].clone()).collect(),
-        });
+        let standings =
+            rules.models.iter().zip(&verdict.standings).enumerate().map(|(k, (model, standing))| Standing {
+                model: (*model).to_owned(),
+                loss: standing.loss,
+                behind: Estimate {
+                    value: standing.behind.estimate,
+                    low: Some(standing.behind.low),
+                    high: Some(standing.behind.high),
+                },
+                by_origin: rounds.iter().map(|round| round.metrics[usize::from(population)][k].clone()).collect(),
+            });
         fields.push(Field {
             population: if population { "active" } else { "all" }.to_owned(),
             standings: standings.collect(),
@@ -256,14 +257,13 @@ pub(crate) fn choice(run: &RunFolder, stage: Stage, named: Option<&str>, fallbac
     Ok(match contest {
         Some(contest) => {
             let until = contest.origins.iter().rfind(|origin| origin.decides).map(|origin| origin.as_of.to_string());
-            let why = format!("{} (tenure backtest, windows from {} at the latest)", contest.why, until.unwrap_or_default());
+            let why =
+                format!("{} (tenure backtest, windows from {} at the latest)", contest.why, until.unwrap_or_default());
             Choice { model: contest.champion, why }
         }
         None => Choice {
             model: fallback.to_owned(),
-            why: format!(
-                "{fallback} is used where no contest was held in this folder; `tenure backtest` holds one"
-            ),
+            why: format!("{fallback} is used where no contest was held in this folder; `tenure backtest` holds one"),
         },
     })
 }

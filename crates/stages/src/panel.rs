@@ -16,6 +16,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::lifetimes::{BySnapshot, Lifetimes};
 use crate::time::{DAY_US, Instant};
 use crate::timeline::Timeline;
 
@@ -43,6 +44,8 @@ pub(crate) struct Table {
 pub(crate) struct Panel {
     /// The features.
     pub(crate) table: Table,
+    /// How the customers of each snapshot buy and leave.
+    pub(crate) lifetimes: BySnapshot,
     /// The snapshot of each row.
     pub(crate) snapshots: Vec<Instant>,
     /// The customer of each row.
@@ -183,7 +186,8 @@ impl Panel {
                 columns.push(column);
             }
         }
-        let snapshots = frame
+        let table = Table::new(names, &columns)?;
+        let snapshots: Vec<Instant> = frame
             .texts("as_of")?
             .iter()
             .map(|text| {
@@ -193,8 +197,13 @@ impl Panel {
                 })
             })
             .collect::<Result<_>>()?;
+        let mut members: BTreeMap<Instant, Vec<usize>> = BTreeMap::new();
+        for (i, snapshot) in snapshots.iter().enumerate() {
+            members.entry(*snapshot).or_default().push(i);
+        }
         Ok(Self {
-            table: Table::new(names, &columns)?,
+            lifetimes: BySnapshot::fit(&table, members.into_iter().collect())?,
+            table,
             snapshots,
             customers: frame.texts("customer_id")?,
             orders: frame.f64s("outcome_orders")?,
@@ -209,6 +218,26 @@ impl Panel {
     /// The rows of the given snapshots.
     pub(crate) fn rows(&self, snapshots: &[Instant]) -> Vec<usize> {
         (0..self.snapshots.len()).filter(|&i| snapshots.contains(&self.snapshots[i])).collect()
+    }
+
+    /// Calls `of` with the lifetimes of each snapshot among the rows and its rows; gives what it says of each row.
+    pub(crate) fn by_lifetimes(
+        &self,
+        rows: &[usize],
+        of: impl Fn(&Lifetimes, &[usize]) -> Result<Vec<f64>>,
+    ) -> Result<Vec<f64>> {
+        let mut places: BTreeMap<Instant, Vec<usize>> = BTreeMap::new();
+        for (k, &i) in rows.iter().enumerate() {
+            places.entry(self.snapshots[i]).or_default().push(k);
+        }
+        let mut all = vec![0.0; rows.len()];
+        for (snapshot, places) in places {
+            let members: Vec<usize> = places.iter().map(|&k| rows[k]).collect();
+            for (&k, value) in places.iter().zip(of(self.lifetimes.at(snapshot)?, &members)?) {
+                all[k] = value;
+            }
+        }
+        Ok(all)
     }
 
     /// A number for the customer of each of the rows: the same on every machine and for every set of rows.
@@ -250,10 +279,15 @@ pub(crate) fn boosting(config: &Config, objective: boost::Objective, task: &str)
     }
 }
 
-/// The features with the range of large values drawn in: `sign(x) ln(1 + |x|)`, for models that are linear in them.
-pub(crate) fn signed_log(features: &Matrix) -> Result<Matrix> {
-    let values = features.values().iter().map(|v| v.signum() * v.abs().ln_1p()).collect();
-    Matrix::new(features.n_rows(), features.n_cols(), values).map_err(Error::math("the logarithms of the features"))
+/// The features with the range of large values drawn in: `sign(x) ln(1 + |x|)`, for models that are linear in them; and
+/// one more column, as it is.
+pub(crate) fn signed_log(features: &Matrix, more: &[f64]) -> Result<Matrix> {
+    let mut values = Vec::with_capacity(features.n_rows() * (features.n_cols() + 1));
+    for (i, more) in more.iter().enumerate() {
+        values.extend(features.row(i).iter().map(|v| v.signum() * v.abs().ln_1p()));
+        values.push(*more);
+    }
+    Matrix::new(features.n_rows(), features.n_cols() + 1, values).map_err(Error::math("the logarithms of the features"))
 }
 
 /// What the seasonal forecast for the window after `snapshot` rests on.

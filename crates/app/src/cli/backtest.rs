@@ -33,9 +33,10 @@ impl Args {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         let Self { origins, common } = self;
         let config = common.continued(&Overrides { origins, ..common.overrides() })?;
-        let report =
-            common.in_world(&config, start, |ctx| pipeline::run_stage(ctx, &config, Stage::Backtest, &[], &common.out))?;
-        let facts: Backtest = serde_json::from_value(report.facts.clone()).expect("what the backtest has just recorded");
+        let report = common
+            .in_world(&config, start, |ctx| pipeline::run_stage(ctx, &config, Stage::Backtest, &[], &common.out))?;
+        let facts: Backtest =
+            serde_json::from_value(report.facts.clone()).expect("what the backtest has just recorded");
         ui::show_backtest(&report, &facts, common.format)
     }
 }

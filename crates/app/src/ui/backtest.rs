@@ -66,7 +66,12 @@ fn table(contest: &Contest, field: &Field) -> Vec<Vec<String>> {
         row.push(fixed(standing.loss, 4));
         let (value, low, high) = (standing.behind.value, standing.behind.low, standing.behind.high);
         row.push(if value > 0.0 {
-            format!("{} ({} to {})", fixed(value, 4), or_nothing(low, |v| fixed(v, 4)), or_nothing(high, |v| fixed(v, 4)))
+            format!(
+                "{} ({} to {})",
+                fixed(value, 4),
+                or_nothing(low, |v| fixed(v, 4)),
+                or_nothing(high, |v| fixed(v, 4))
+            )
         } else {
             "the best".to_owned()
         });

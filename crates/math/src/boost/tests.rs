@@ -231,3 +231,34 @@ fn a_watched_fit_stops_early_and_predicts_with_its_best_round() {
     let back: Fitted = serde_json::from_slice(&bytes(&watched)).unwrap();
     assert_eq!(back.rounds(), watched.rounds());
 }
+
+#[test]
+fn groups_brought_to_one_level_teach_only_what_differs_within_them() {
+    // Two groups with base rates far apart and the same slope; a second feature says which group a row is of.
+    let (x, _) = world(2000, 2, |r, _| r[0]);
+    let group = |i: usize| i % 2;
+    let x = Matrix::from_columns(&[x.column(0), (0..2000).map(|i| group(i) as f64).collect()]).unwrap();
+    let base = [-2.0, 2.0];
+    let mut random = crate::rng::stream(9, "boost/groups", 0);
+    let y: Vec<f64> = (0..2000)
+        .map(|i| {
+            let odds = base[group(i)] + x.get(i, 0);
+            f64::from(rand::RngExt::random::<f64>(&mut random) < 1.0 / (1.0 + (-odds).exp()))
+        })
+        .collect();
+    let margins: Vec<f64> = (0..2000).map(|i| base[group(i)]).collect();
+    let spread = |fitted: &Fitted| {
+        let of = |g: f64| {
+            let rows = Matrix::from_columns(&[vec![0.0; 1], vec![g; 1]]).unwrap();
+            fitted.margins(&rows).unwrap()[0]
+        };
+        of(1.0) - of(0.0)
+    };
+    let params = small(Objective::Logistic);
+    let plain = spread(&fit(&x, &y, None, &params).unwrap());
+    let beyond = spread(&fit_beyond(&x, &y, None, &margins, &params).unwrap());
+    assert!(plain > 2.0, "{plain}");
+    assert!(beyond.abs() < 0.5, "{beyond}");
+    assert!(fit_beyond(&x, &y, None, &margins[1..], &params).is_err());
+    assert!(fit_beyond(&x, &y, None, &vec![f64::NAN; 2000], &params).is_err());
+}

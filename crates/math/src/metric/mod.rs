@@ -5,8 +5,8 @@
 //! [`Error::Degenerate`], never NaN.
 
 pub mod bootstrap;
-pub mod contest;
 mod classify;
+pub mod contest;
 mod probability;
 mod ranking;
 mod regression;

@@ -101,6 +101,14 @@ pub const FIGURES: &str = "figures";
 pub const MANIFEST: &str = "manifest.json";
 /// Times and other facts that differ from run to run.
 pub const TIMINGS: &str = "timings.json";
+/// What each feature adds to the log-odds of each customer's churn at `as_of`.
+pub const CHURN_CONTRIBUTIONS: &str = "data/churn_contributions.parquet";
+/// The strongest reasons for each customer's churn probability, in words.
+pub const CHURN_REASONS: &str = "outputs/churn_reasons.csv";
+/// What each feature adds to the logarithm of the ratio of each customer's value to its usual spend.
+pub const VALUE_CONTRIBUTIONS: &str = "data/value_contributions.parquet";
+/// The strongest reasons for each customer's value, in words.
+pub const VALUE_REASONS: &str = "outputs/value_reasons.csv";
 /// Every candidate at every origin of the contest of the models.
 pub const BACKTEST: &str = "outputs/backtest.csv";
 /// Churners and lift by tenth of the test window.

@@ -3,6 +3,8 @@
 //! A candidate is a word of the configuration ([`ChurnModel`]) with what it is put together from ([`Parts`]). Parts are
 //! fitted once for all candidates that share them, and saved with the model.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tenure_math::boost;
 use tenure_math::churn::{logistic, pool, recency};
@@ -13,6 +15,7 @@ use tenure_math::rng;
 use super::{HALF_LIFE_DAYS, Room};
 use crate::config::ChurnModel;
 use crate::error::{Error, Result};
+use crate::lifetimes::pasts;
 use crate::panel::{self, Table};
 use crate::time::Instant;
 
@@ -22,6 +25,38 @@ const PENALTY_ROWS: usize = 12_000;
 const SEGMENT_ROWS: usize = 400;
 /// The feature that says which segment a customer is in.
 const SEGMENT: &str = "segment_rank";
+
+/// What the contributions call the probability of silence by the MBG/NBD, the last of their columns but one.
+pub(crate) const SILENCE: &str = "own_rhythm";
+
+/// Rows to forecast.
+pub(crate) struct Input<'a> {
+    pub(crate) table: &'a Table,
+    pub(crate) rows: &'a [usize],
+    /// Probability of no purchase within each row's window by the MBG/NBD of its snapshot.
+    pub(crate) silence: Vec<f64>,
+}
+
+impl Input<'_> {
+    fn features(&self) -> Matrix {
+        self.table.features.select_rows(self.rows)
+    }
+
+    /// What the regressions see: logarithms of the features, and the log-odds of silence.
+    fn linear(&self) -> Result<Matrix> {
+        panel::signed_log(&self.features(), &self.silence.iter().map(|&p| log_odds(p)).collect::<Vec<_>>())
+    }
+
+    /// Some of the rows.
+    fn at(&self, places: &[usize], rows: &mut Vec<usize>) -> Vec<f64> {
+        rows.extend(places.iter().map(|&k| self.rows[k]));
+        places.iter().map(|&k| self.silence[k]).collect()
+    }
+}
+
+fn log_odds(p: f64) -> f64 {
+    (p / (1.0 - p)).ln()
+}
 
 /// What candidates are put together from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +70,7 @@ enum Part {
 fn parts(model: ChurnModel) -> &'static [Part] {
     match model {
         ChurnModel::Recency => &[Part::Recency],
+        ChurnModel::MbgNbd => &[],
         ChurnModel::Logistic => &[Part::Logistic],
         ChurnModel::Boosting => &[Part::Boosting],
         ChurnModel::Pooled => &[Part::Logistic, Part::Boosting],
@@ -69,95 +105,95 @@ impl Parts {
     ///
     /// # Errors
     /// Those of the models; [`Error::Corrupt`] where the candidate was not fitted.
-    pub(super) fn predict(&self, model: ChurnModel, table: &Table, rows: &[usize]) -> Result<Vec<f64>> {
-        let features = || table.features.select_rows(rows);
+    pub(super) fn predict(&self, model: ChurnModel, input: &Input<'_>) -> Result<Vec<f64>> {
         let logistic = || {
             let fitted = there(self.logistic.as_ref(), "the logistic regression")?;
-            fitted.predict(&panel::signed_log(&features())?).map_err(Error::math("the logistic regression"))
+            fitted.predict(&input.linear()?).map_err(Error::math("the logistic regression"))
         };
         let boosting = || {
             let fitted = there(self.boosting.as_ref(), "the boosted trees")?;
-            fitted.predict(&features()).map_err(Error::math("the boosted trees"))
+            fitted.predict(&input.features()).map_err(Error::math("the boosted trees"))
         };
-        let pooled = || pool::pool(&[&logistic()?, &boosting()?]).map_err(Error::math("the pool of models"));
         match model {
             ChurnModel::Recency => there(self.recency.as_ref(), "the recency baseline")?
-                .predict(&table.feature("recency_days", rows))
+                .predict(&input.table.feature("recency_days", input.rows))
                 .map_err(Error::math("the recency baseline")),
+            ChurnModel::MbgNbd => Ok(input.silence.clone()),
             ChurnModel::Logistic => logistic(),
             ChurnModel::Boosting => boosting(),
-            ChurnModel::Pooled => pooled(),
+            ChurnModel::Pooled => {
+                pool::pool(&[&input.silence, &logistic()?, &boosting()?]).map_err(Error::math("the pool of models"))
+            }
             ChurnModel::BySegment => {
-                let mut p = pooled()?;
+                let mut p = self.predict(ChurnModel::Pooled, input)?;
                 for own in self.segments.iter().filter(|own| own.wins) {
-                    own.overwrite(table, rows, &mut p)?;
+                    own.overwrite(input, &mut p)?;
                 }
                 Ok(p)
             }
         }
     }
 
-    /// What each feature adds to each row's uncalibrated log-odds, and what is there without any of them last: exact
-    /// for the trees (TreeSHAP), the regression, and their pool. Of recency alone all is in that feature.
+    /// What each feature, and last of them the silence that the MBG/NBD expects ([`SILENCE`]), adds to each row's
+    /// uncalibrated log-odds, and what is there without any of them after it: exact for the trees (TreeSHAP), the
+    /// regression, and their pool. Of recency alone all is in that feature.
     ///
     /// # Errors
     /// As [`Parts::predict`].
-    pub(super) fn contributions(&self, model: ChurnModel, table: &Table, rows: &[usize]) -> Result<Matrix> {
-        let features = table.features.select_rows(rows);
-        let logistic = |fitted: &logistic::Fitted, features: &Matrix| {
-            fitted.contributions(&panel::signed_log(features)?).map_err(Error::math("the logistic regression"))
+    pub(super) fn contributions(&self, model: ChurnModel, input: &Input<'_>) -> Result<Matrix> {
+        let n = input.rows.len();
+        let columns = input.table.names.len() + 2;
+        let (silence, base) = (columns - 2, columns - 1);
+        let in_one = |column: usize, p: &[f64]| -> Vec<f64> {
+            let mut values = vec![0.0; n * columns];
+            for (k, &p) in p.iter().enumerate() {
+                values[k * columns + column] = log_odds(p);
+            }
+            values
         };
-        let linear = || logistic(there(self.logistic.as_ref(), "the logistic regression")?, &features);
-        let trees = || {
-            there(self.boosting.as_ref(), "the boosted trees")?
-                .contributions(&features)
-                .map_err(Error::math("the boosted trees"))
+        let matrix = |values: Vec<f64>| Matrix::new(n, columns, values).map_err(Error::math("the contributions"));
+        let linear = |fitted: &logistic::Fitted, features: &Matrix| {
+            fitted.contributions(features).map_err(Error::math("the logistic regression"))
         };
-        let pooled = || -> Result<Matrix> {
-            let (a, b) = (linear()?, trees()?);
-            let both = a.values().iter().zip(b.values()).map(|(a, b)| 0.5 * (a + b)).collect();
-            Matrix::new(a.n_rows(), a.n_cols(), both).map_err(Error::math("the pool of models"))
+        let trees = || -> Result<Matrix> {
+            let parts = there(self.boosting.as_ref(), "the boosted trees")?
+                .contributions(&input.features())
+                .map_err(Error::math("the boosted trees"))?;
+            let mut values = Vec::with_capacity(n * columns);
+            for i in 0..n {
+                let row = parts.row(i);
+                values.extend_from_slice(&row[..silence]);
+                values.extend([0.0, row[silence]]);
+            }
+            matrix(values)
         };
         match model {
-            ChurnModel::Logistic => linear(),
-            ChurnModel::Boosting => trees(),
-            ChurnModel::Pooled => pooled(),
             ChurnModel::Recency => {
-                let recency = table.names.iter().position(|name| name == "recency_days");
-                let columns = table.names.len() + 1;
-                let mut values = vec![0.0; rows.len() * columns];
-                for (k, p) in self.predict(model, table, rows)?.into_iter().enumerate() {
-                    values[k * columns + recency.unwrap_or(columns - 1)] = (p / (1.0 - p)).ln();
-                }
-                Matrix::new(rows.len(), columns, values).map_err(Error::math("the recency baseline"))
+                let recency = input.table.names.iter().position(|name| name == "recency_days");
+                matrix(in_one(recency.unwrap_or(base), &self.predict(model, input)?))
+            }
+            ChurnModel::MbgNbd => matrix(in_one(silence, &input.silence)),
+            ChurnModel::Logistic => linear(there(self.logistic.as_ref(), "the logistic regression")?, &input.linear()?),
+            ChurnModel::Boosting => trees(),
+            ChurnModel::Pooled => {
+                let own = in_one(silence, &input.silence);
+                let (a, b) = (self.contributions(ChurnModel::Logistic, input)?, trees()?);
+                let parts = own.iter().zip(a.values()).zip(b.values());
+                matrix(parts.map(|((own, a), b)| (own + a + b) / 3.0).collect())
             }
             ChurnModel::BySegment => {
-                let pooled = pooled()?;
-                let columns = pooled.n_cols();
-                let mut values = pooled.values().to_vec();
-                let ranks = table.feature(SEGMENT, rows);
+                let mut values = self.contributions(ChurnModel::Pooled, input)?.values().to_vec();
+                let ranks = input.table.feature(SEGMENT, input.rows);
+                let all = input.linear()?;
                 for own in self.segments.iter().filter(|own| own.wins) {
-                    let members: Vec<usize> = (0..rows.len()).filter(|&k| own.holds(ranks[k])).collect();
-                    let parts = logistic(&own.model, &features.select_rows(&members))?;
+                    let members: Vec<usize> = (0..n).filter(|&k| own.holds(ranks[k])).collect();
+                    let parts = linear(&own.model, &all.select_rows(&members))?;
                     for (m, &k) in members.iter().enumerate() {
                         values[k * columns..(k + 1) * columns].copy_from_slice(parts.row(m));
                     }
                 }
-                Matrix::new(rows.len(), columns, values).map_err(Error::math("the models of single segments"))
+                matrix(values)
             }
-        }
-    }
-
-    /// Features by the share of the trees' loss reduction, or of the regression's weight where there are no trees.
-    pub(super) fn importance(&self, model: ChurnModel, features: usize) -> Vec<f64> {
-        match (model, &self.boosting, &self.logistic) {
-            (ChurnModel::Recency, ..) => vec![0.0; features],
-            (_, Some(trees), _) => trees.importance(),
-            (_, None, Some(regression)) => {
-                let total: f64 = regression.coefficients.iter().map(|b| b.abs()).sum();
-                regression.coefficients.iter().map(|b| b.abs() / total.max(f64::MIN_POSITIVE)).collect()
-            }
-            _ => vec![0.0; features],
         }
     }
 
@@ -187,14 +223,13 @@ impl SegmentModel {
     }
 
     /// Puts its probabilities in the place of those of its members.
-    fn overwrite(&self, table: &Table, rows: &[usize], p: &mut [f64]) -> Result<()> {
-        let ranks = table.feature(SEGMENT, rows);
-        let members: Vec<usize> = (0..rows.len()).filter(|&k| self.holds(ranks[k])).collect();
-        let of: Vec<usize> = members.iter().map(|&k| rows[k]).collect();
-        let own = self
-            .model
-            .predict(&panel::signed_log(&table.features.select_rows(&of))?)
-            .map_err(Error::math("the model of a segment"))?;
+    fn overwrite(&self, input: &Input<'_>, p: &mut [f64]) -> Result<()> {
+        let ranks = input.table.feature(SEGMENT, input.rows);
+        let members: Vec<usize> = (0..input.rows.len()).filter(|&k| self.holds(ranks[k])).collect();
+        let mut rows = Vec::new();
+        let silence = input.at(&members, &mut rows);
+        let of = Input { table: input.table, rows: &rows, silence };
+        let own = self.model.predict(&of.linear()?).map_err(Error::math("the model of a segment"))?;
         for (&k, own) in members.iter().zip(own) {
             p[k] = own;
         }
@@ -217,7 +252,7 @@ impl Room<'_> {
     }
 
     fn logistic(&self, rows: &[usize], params: &logistic::Params) -> Result<logistic::Fitted> {
-        let features = panel::signed_log(&self.panel.table.features.select_rows(rows))?;
+        let features = self.input(rows)?.linear()?;
         let (positive, groups) = (self.outcomes(rows), self.panel.groups(rows));
         let weights = self.weights(rows)?;
         let rows =
@@ -225,11 +260,37 @@ impl Room<'_> {
         logistic::fit(&rows, params).map_err(Error::math("the logistic regression"))
     }
 
+    /// The trees begin at the log-odds of their snapshot: what they learn is who of a snapshot leaves, not in which
+    /// season more of all do.
     fn boosting(&self, rows: &[usize]) -> Result<boost::Fitted> {
         let target: Vec<f64> = self.outcomes(rows).into_iter().map(f64::from).collect();
+        let weights = self.weights(rows)?;
+        let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
+        for ((&i, y), w) in rows.iter().zip(&target).zip(&weights) {
+            let total = totals.entry(self.panel.snapshots[i]).or_default();
+            total.0 += w * y;
+            total.1 += w;
+        }
+        // As if half a customer more of each kind had been there: no snapshot is without one.
+        let level = |i: usize| {
+            let (churned, all) = totals[&self.panel.snapshots[i]];
+            log_odds((churned + 0.5) / (all + 1.0))
+        };
+        let margins: Vec<f64> = rows.iter().map(|&i| level(i)).collect();
         let params = panel::boosting(self.config, boost::Objective::Logistic, "churn/boosting");
         let features = self.panel.table.features.select_rows(rows);
-        boost::fit(&features, &target, Some(&self.weights(rows)?), &params).map_err(Error::math("the boosted trees"))
+        boost::fit_beyond(&features, &target, Some(&weights), &margins, &params)
+            .map_err(Error::math("the boosted trees"))
+    }
+
+    /// The rows as the candidates read them.
+    pub(super) fn input<'a>(&'a self, rows: &'a [usize]) -> Result<Input<'a>> {
+        let table = &self.panel.table;
+        let silence = self.panel.by_lifetimes(rows, |lifetimes, rows| {
+            let windows: Vec<f64> = rows.iter().map(|&i| self.window_days[i]).collect();
+            lifetimes.p_silent(&pasts(table, rows), &windows)
+        })?;
+        Ok(Input { table, rows, silence })
     }
 
     /// Rows count less with age; where asked for, both outcomes weigh the same in all.
@@ -287,11 +348,12 @@ impl Room<'_> {
         if parts.segments.is_empty() {
             return Ok(());
         }
-        let pooled = parts.predict(ChurnModel::Pooled, &self.panel.table, rows)?;
+        let input = self.input(rows)?;
+        let pooled = parts.predict(ChurnModel::Pooled, &input)?;
         let ranks = self.panel.table.feature(SEGMENT, rows);
         for own in &mut parts.segments {
             let mut p = pooled.clone();
-            own.overwrite(&self.panel.table, rows, &mut p)?;
+            own.overwrite(&input, &mut p)?;
             let members: Vec<usize> = (0..rows.len()).filter(|&k| own.holds(ranks[k])).collect();
             if members.len() < SEGMENT_ROWS / 4 {
                 continue;

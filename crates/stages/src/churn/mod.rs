@@ -9,6 +9,7 @@
 mod candidates;
 mod contest;
 mod evaluate;
+mod explain;
 mod score;
 mod write;
 
@@ -23,7 +24,8 @@ use crate::config::{ChurnModel, ChurnWindow, Config};
 use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::panel::{self, Panel, Season};
+use crate::lifetimes::Lifetimes;
+use crate::panel::{self, Panel, Season, Table};
 use crate::summary::{ChurnQuality, Finding, NOTHING};
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
@@ -36,7 +38,7 @@ pub use evaluate::{LiftDecile, SegmentQuality};
 const HALF_LIFE_DAYS: f64 = 180.0;
 /// Share of the seasonal forecast in the level's log-odds; the rest is the latest closed window. Chosen on Online
 /// Retail II with its outcomes in sight (docs/methods/churn.md).
-const SEASON_SHARE: f64 = 2.0 / 3.0;
+const SEASON_SHARE: f64 = 0.75;
 /// Folds of customers where calibration has to share its windows with training.
 const FOLDS: u64 = 5;
 /// Fewer rows than this, or fewer of either outcome than a tenth of it, carry no model.
@@ -75,8 +77,10 @@ pub struct Facts {
     pub season_rate: Option<f64>,
     /// Mean probability at `as_of`.
     pub mean_p_churn: Option<f64>,
-    /// Features by the share of the model's loss reduction or weight, greatest first.
+    /// What contributes to the forecasts at `as_of`, by its share of the mean absolute contribution, greatest first.
     pub importance: Vec<(String, f64)>,
+    /// How the customers buy and leave by the MBG/NBD, as of `as_of`.
+    pub lifetimes: Lifetimes,
 }
 
 /// The saved model: everything that turns features into a probability.
@@ -90,6 +94,12 @@ pub struct Model {
     pub windows: Windows,
     /// Which candidate scores.
     pub model: ChurnModel,
+    /// How the customers buy and leave by the MBG/NBD, as of that snapshot.
+    pub lifetimes: Lifetimes,
+    /// Days of silence that are churn, at most.
+    pub horizon_days: i64,
+    /// Mean gaps of a customer's own that make its window; `None` where it is the same for everybody.
+    pub gap_factor: Option<f64>,
     /// Slope and level of the log-odds.
     pub calibration: Platt,
     /// Customers at or above this probability are flagged.
@@ -121,6 +131,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let own_window_days = (config.churn.window == ChurnWindow::OwnGap)
         .then(|| now.iter().map(|&i| room.window_days[i]).sum::<f64>() / now.len().max(1) as f64);
 
+    let lifetimes = panel.lifetimes.at(timeline.as_of)?.clone();
+
     let Some(deployment) = deployment.filter(|w| room.teaches(w)) else {
         let reason = format!(
             "the windows of {horizon} days that start at a snapshot and end by {} do not hold enough customers of both \
@@ -144,6 +156,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             season_rate: None,
             mean_p_churn: None,
             importance: Vec::new(),
+            lifetimes,
         };
         run.record(Stage::Churn, &facts, warnings)?;
         return Ok("no model: the history is too short".to_owned());
@@ -159,7 +172,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     // Three fits that know nothing of each other.
     let (judged, (calibrated, refitted)) = rayon::join(
         || {
-            evaluation.as_ref().map(|windows| room.evaluate(windows, model, penalty, seasonal_test.as_ref())).transpose()
+            evaluation
+                .as_ref()
+                .map(|windows| room.evaluate(windows, model, penalty, seasonal_test.as_ref()))
+                .transpose()
         },
         || {
             rayon::join(
@@ -192,7 +208,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         calibrated.parts = refitted;
     }
     let parts = calibrated.parts;
-    let scores = parts.predict(model, &panel.table, &now)?;
+    let input = room.input(&now)?;
+    let scores = parts.predict(model, &input)?;
     let (calibration, season_rate) = room.level(&scores, calibrated.platts[0], seasonal.as_ref())?;
     let p_churn: Vec<f64> = scores.iter().map(|&s| calibration.apply(s)).collect();
 
@@ -201,9 +218,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         .threshold;
     room.write_scores(&now, Some((&p_churn, threshold)))?;
     judged.write(run)?;
-    let names = panel.table.names.iter().cloned();
-    let mut importance: Vec<(String, f64)> = names.zip(parts.importance(model, panel.table.names.len())).collect();
-    importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut importance = room.explain(&parts, model, calibration, &input, &p_churn)?;
     if let Finding::Measured(quality) = &judged.quality
         && let auc = &quality.models[0].auc
         && auc.low.is_some_and(|low| low <= 0.5)
@@ -221,6 +236,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         as_of: timeline.as_of,
         windows: deployment.clone(),
         model,
+        lifetimes: lifetimes.clone(),
+        horizon_days: horizon,
+        gap_factor: (config.churn.window == ChurnWindow::OwnGap).then_some(config.churn.gap_factor),
         calibration,
         threshold,
         parts,
@@ -242,6 +260,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         season_rate,
         mean_p_churn: Some(mean),
         importance,
+        lifetimes,
     };
     let within = match own_window_days {
         Some(days) => format!("within their own windows, {days:.0} days in the mean"),
@@ -254,7 +273,9 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             q.models[0].auc.value,
             q.models[0].ece.unwrap_or(f64::NAN)
         ),
-        Finding::Missing(reason) => format!("{:.1} % expected to leave {within}; not evaluated: {reason}", 100.0 * mean),
+        Finding::Missing(reason) => {
+            format!("{:.1} % expected to leave {within}; not evaluated: {reason}", 100.0 * mean)
+        }
     };
     run.record(Stage::Churn, &facts, warnings)?;
     Ok(sentence)
@@ -266,6 +287,18 @@ fn named(choice: &Choice) -> Result<ChurnModel> {
         artefact: "the record of the backtest".to_owned(),
         problem: format!("there is no churn model {:?}", choice.model),
     })
+}
+
+/// The days of silence that are churn of each row's customer: the same for everybody, or so many mean gaps of its own.
+fn window_days(table: &Table, rows: &[usize], horizon_days: i64, gap_factor: Option<f64>) -> Vec<f64> {
+    let horizon = horizon_days as f64;
+    let Some(factor) = gap_factor else { return vec![horizon; rows.len()] };
+    let own = |gap: f64| match gap.is_finite() {
+        true => (factor * gap).clamp(LEAST_WINDOW_DAYS.min(horizon), horizon),
+        // Without a second purchase there is no gap.
+        false => horizon,
+    };
+    table.feature("gap_mean_days", rows).into_iter().map(own).collect()
 }
 
 /// Parts with what the calibration rows say of the candidates made of them.
@@ -300,21 +333,9 @@ impl<'a> Room<'a> {
         timeline: Timeline,
         snapshots: &'a [Instant],
     ) -> Self {
-        let horizon = f64::from(config.churn.horizon_days);
         let rows: Vec<usize> = (0..panel.snapshots.len()).collect();
-        let window_days = match config.churn.window {
-            ChurnWindow::Fixed => vec![horizon; rows.len()],
-            ChurnWindow::OwnGap => panel
-                .table
-                .feature("gap_mean_days", &rows)
-                .into_iter()
-                .map(|gap| match gap.is_finite() {
-                    true => (config.churn.gap_factor * gap).clamp(LEAST_WINDOW_DAYS.min(horizon), horizon),
-                    // Without a second purchase there is no gap.
-                    false => horizon,
-                })
-                .collect(),
-        };
+        let gap_factor = (config.churn.window == ChurnWindow::OwnGap).then_some(config.churn.gap_factor);
+        let window_days = window_days(&panel.table, &rows, i64::from(config.churn.horizon_days), gap_factor);
         Self { config, engine, run, panel, timeline, snapshots, window_days }
     }
 
@@ -383,7 +404,8 @@ impl<'a> Room<'a> {
     }
 
     fn predict(&self, parts: &Parts, models: &[ChurnModel], rows: &[usize]) -> Result<Vec<Vec<f64>>> {
-        models.iter().map(|&model| parts.predict(model, &self.panel.table, rows)).collect()
+        let input = self.input(rows)?;
+        models.iter().map(|&model| parts.predict(model, &input)).collect()
     }
 
     /// Out-of-fold scores of the training rows: no customer is scored by a model that saw any of its rows.

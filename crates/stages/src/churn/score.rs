@@ -2,10 +2,12 @@
 
 use tenure_tables::store::Column;
 
-use super::{MODEL, Model};
+use super::candidates::Input;
+use super::{MODEL, Model, window_days};
 use crate::artifact::{self, Run};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::lifetimes::pasts;
 use crate::panel::Table;
 
 impl Model {
@@ -24,7 +26,9 @@ impl Model {
     /// The probability of each row of a table that has the model's features.
     pub(crate) fn p_churn(&self, table: &Table) -> Result<Vec<f64>> {
         let rows: Vec<usize> = (0..table.features.n_rows()).collect();
-        let scores = self.parts.predict(self.model, table, &rows)?;
+        let windows = window_days(table, &rows, self.horizon_days, self.gap_factor);
+        let silence = self.lifetimes.p_silent(&pasts(table, &rows), &windows)?;
+        let scores = self.parts.predict(self.model, &Input { table, rows: &rows, silence })?;
         Ok(scores.iter().map(|&s| self.calibration.apply(s)).collect())
     }
 

@@ -6,9 +6,10 @@ use tenure_tables::store::{self, Column};
 use super::Room;
 use crate::artifact;
 use crate::error::{Error, Result};
+use crate::lifetimes::pasts;
 
 impl Room<'_> {
-    /// Writes the probabilities with those of having left already, the window they are of, and who is flagged from the
+    /// Writes the probabilities with those of having left already and of being there still, the window they are of, and who is flagged from the
     /// threshold on; null without a model.
     pub(super) fn write_scores(&self, rows: &[usize], scored: Option<(&[f64], f64)>) -> Result<()> {
         let n = rows.len();
@@ -20,12 +21,17 @@ impl Room<'_> {
                 p_churn.iter().map(|p| *p >= threshold).collect(),
             ),
         };
+        let p_alive = match self.panel.lifetimes.at(self.timeline.as_of)?.p_alive(&pasts(&self.panel.table, rows))? {
+            Some(p_alive) => p_alive.into_iter().map(Some).collect(),
+            None => vec![None; n],
+        };
         store::write_columns(
             &self.run.write(artifact::CHURN_SCORES)?,
             &[
                 ("customer_id", Column::Text(rows.iter().map(|&i| self.panel.customers[i].clone()).collect())),
                 ("p_churn", Column::OptF64(p_churn)),
                 ("p_gone", Column::OptF64(p_gone)),
+                ("p_alive", Column::OptF64(p_alive)),
                 ("window_days", Column::F64(rows.iter().map(|&i| self.window_days[i]).collect())),
                 ("flagged", Column::Bool(flagged)),
             ],

@@ -6,8 +6,8 @@ use crate::time::Instant;
 
 use super::source::Places;
 use super::{
-    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, ChurnWindow, Clusters, Config, ConfigError, DateOrder, Duplicates, Method,
-    OfferTable, Outliers, Place, Population, RateKind, RfmTies, SegmentMap, ValueModel, ValueReading, suggest,
+    Basis, COLUMNS, CUSTOMER_COLUMNS, ChurnModel, ChurnWindow, Clusters, Config, ConfigError, DateOrder, Duplicates,
+    Method, OfferTable, Outliers, Place, Population, RateKind, RfmTies, SegmentMap, ValueModel, ValueReading, suggest,
 };
 
 /// What a key accepts.

@@ -342,9 +342,10 @@ choices! {
     /// A model of churn, the simplest first.
     ChurnModel {
         Recency = "recency": "Recency alone.",
+        MbgNbd = "mbg_nbd": "Buy till you die: P(no purchase) by the MBG/NBD.",
         Logistic = "logistic": "Penalised logistic regression.",
         Boosting = "boosting": "Gradient boosting.",
-        Pooled = "pooled": "The mean log-odds of logistic regression and boosting.",
+        Pooled = "pooled": "The mean log-odds of MBG/NBD, logistic regression and boosting.",
         BySegment = "by_segment": "The pool, and a regression of its own for each segment where that is better.",
     }
     /// Which spend is value.
@@ -352,10 +353,11 @@ choices! {
     /// A model of value, the simplest first.
     ValueModel {
         CarryForward = "carry_forward": "The spend of the last horizon, carried forward.",
+        MbgNbd = "mbg_nbd": "Buy till you die: purchases expected by the MBG/NBD, times one's own spend a purchase.",
         LogTarget = "log_target": "Boosting of the logarithm of spend, smeared back.",
         Boosting = "boosting": "Boosting under the Tweedie deviance.",
         Hurdle = "hurdle": "Boosting of whether there is spend, times boosting of how much.",
-        Pooled = "pooled": "Tweedie boosting and the spend of the last year.",
+        Pooled = "pooled": "Tweedie boosting, the spend of the last year, and MBG/NBD.",
         Stack = "stack": "The others, weighed on the calibration window.",
     }
     /// A table of offers.

@@ -175,10 +175,16 @@ fn sections(stage: Stage) -> &'static [&'static str] {
         Stage::Clean => &["run.seed", "data", "clean", "snapshots.as_of", "validate.freshness_days"],
         Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
         Stage::Segment => &["run.seed", "segments", "churn.horizon_days"],
-        Stage::Churn => &["run.seed", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
-        Stage::Value => {
-            &["run.seed", "snapshots", "value", "churn.horizon_days", "boosting", "report.bootstrap_replicates"]
-        }
+        Stage::Churn => &["run.seed", "data.currency", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
+        Stage::Value => &[
+            "run.seed",
+            "data.currency",
+            "snapshots",
+            "value",
+            "churn.horizon_days",
+            "boosting",
+            "report.bootstrap_replicates",
+        ],
         Stage::Allocate => &["run.seed", "offers", "constraints", "churn.horizon_days", "value.horizon_days"],
         Stage::Backtest => {
             &["run.seed", "snapshots", "churn", "value", "boosting", "backtest", "report.bootstrap_replicates"]

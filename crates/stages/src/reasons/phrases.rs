@@ -100,7 +100,7 @@ const NO_GAP: &str = "no two purchase days yet to tell a rhythm";
 const NEWER: &str = "not yet a customer in this season of last year";
 
 #[rustfmt::skip]
-static PHRASES: [Phrase; 51] = [
+static PHRASES: [Phrase; 52] = [
     say("recency_days", Theme::Recency, Unit::Days, ["last bought {} ago", "", "no purchase known"], ["longer ago", "more recently"]),
     say("recency_score", Theme::Recency, Unit::Number(0), ["recency score {} of 5", "", "no recency score"], ["higher", "lower"]),
 
@@ -143,6 +143,7 @@ static PHRASES: [Phrase; 51] = [
     say("monetary_score", Theme::Money, Unit::Number(0), ["monetary score {} of 5", "", "no monetary score"], ["higher", "lower"]),
 
     say("gap_mean_days", Theme::Rhythm, Unit::Days, ["buys every {} on average", "", NO_GAP], ["less often", "more often"]),
+    say("own_rhythm", Theme::Rhythm, Unit::Share, ["by its own rhythm of purchases silent with a chance of {}", "", "no rhythm known"], ["higher", "lower"]),
     say("gap_cv", Theme::Rhythm, Unit::Share, ["gaps between orders vary by {} of their mean", "gaps between orders never vary", "too few orders to tell how regular they are"], ["more", "less"]),
     say("gap_max_days", Theme::Rhythm, Unit::Days, ["longest gap between orders {}", "", NO_GAP], ["longer", "shorter"]),
     say("recency_over_gap", Theme::Rhythm, Unit::Number(1), ["silent for {} times the usual gap", "", NO_GAP], ["longer", "shorter"]),

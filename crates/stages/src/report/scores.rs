@@ -1,11 +1,19 @@
 //! The table of scores: one row per acquired customer at `as_of`.
 
+use serde::Deserialize;
 use tenure_tables::engine::{Engine, Value};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
+use crate::lifetimes::Lifetimes;
+
+/// What is needed of the record of churn.
+#[derive(Deserialize)]
+struct LifetimesRecord {
+    lifetimes: Lifetimes,
+}
 
 /// Writes the table of scores; gives its rows and the columns that are null, with the reason.
 pub(super) fn write_customers(
@@ -35,13 +43,15 @@ pub(super) fn write_customers(
             segments.cluster,
             segments.cluster_name,
             churn_scores.p_churn,
-            $churn_days as churn_horizon_days,
+            churn_scores.window_days as churn_horizon_days,
             value_scores.value_mean,
             value_scores.value_q10,
             value_scores.value_q50,
             value_scores.value_q90,
+            value_scores.value_risk_adjusted,
+            value_scores.value_present,
             $value_days as value_horizon_days,
-            cast(null as double) as p_alive,
+            churn_scores.p_alive,
             plan.offer,
             plan.expected_net as offer_expected_value
          from features
@@ -53,15 +63,13 @@ pub(super) fn write_customers(
          order by features.customer_id",
         &[
             ("as_of", Value::Text(as_of)),
-            ("churn_days", Value::I64(i64::from(config.churn.horizon_days))),
             ("value_days", Value::I64(i64::from(config.value.horizon_days))),
         ],
         &run.write(artifact::CUSTOMER_SCORES)?,
     )?;
-    let mut missing =
-        vec![("p_alive".to_owned(), "no buy-till-you-die model has been fitted in this version".to_owned())];
+    let mut missing = Vec::new();
     let scores = engine.select(
-        "select count(p_churn) as p_churn, count(value_mean) as value_mean, count(value_q90) as value_q90
+        "select count(p_churn) as p_churn, count(p_alive) as p_alive, count(value_mean) as value_mean, count(value_q90) as value_q90
          from churn_scores inner join value_scores on churn_scores.customer_id = value_scores.customer_id",
         &[],
     )?;
@@ -69,6 +77,10 @@ pub(super) fn write_customers(
         for column in ["monetary_total", "value_mean"] {
             missing.push((column.to_owned(), "the source holds no money".to_owned()));
         }
+    }
+    if scores.one_i64("p_alive")? == 0 {
+        let churn: LifetimesRecord = run.record_of(Stage::Churn)?;
+        missing.push(("p_alive".to_owned(), churn.lifetimes.why_not().unwrap_or_default().to_owned()));
     }
     if scores.one_i64("p_churn")? == 0 {
         missing.push(("p_churn".to_owned(), why_missing(run, Stage::Churn)?));

@@ -151,7 +151,8 @@ impl Model {
     /// number.
     pub fn assign(&self, file: &Path) -> Result<Assigned> {
         let given = Given::read(file)?;
-        let mut needed: Vec<&str> = SCORED.iter().copied().filter(|n| *n != SCORED[2] || self.monetary.is_some()).collect();
+        let mut needed: Vec<&str> =
+            SCORED.iter().copied().filter(|n| *n != SCORED[2] || self.monetary.is_some()).collect();
         for measure in self.clusters.iter().flat_map(|c| &c.measures) {
             if !needed.contains(&measure.as_str()) {
                 needed.push(measure);

@@ -13,11 +13,14 @@ use tenure_math::value::{carry_forward, hurdle, smearing, stack};
 use super::{HALF_LIFE_DAYS, Room, TWEEDIE_POWER};
 use crate::config::ValueModel;
 use crate::error::{Error, Result};
+use crate::lifetimes::pasts;
 use crate::panel::{self, Table};
 use crate::time::Instant;
 
-/// Share of the trees in the pool; the rest is the spend of the last year (docs/methods/value.md).
-const TREE_SHARE: f64 = 0.7;
+/// Shares of the trees, of the spend of the last year and of the MBG/NBD in the pool (docs/methods/value.md).
+const POOL: [f64; 3] = [0.5, 0.25, 0.25];
+/// So many purchases of the mean value are added to a customer's own: one large purchase is no habit.
+const MEAN_PURCHASES: f64 = 2.0;
 /// What a customer without recent spend counts beside the median one, so that nobody's scale is zero.
 const SCALE_FLOOR: f64 = 0.05;
 /// What is added to spend before its logarithm is taken, in units of the scale's floor: who spends nothing has none.
@@ -28,8 +31,8 @@ const LEAST_SEEN_DAYS: f64 = 30.0;
 const LOOK_BACKS: [(i64, &str); 5] =
     [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
 /// What the stack weighs.
-const STACKED: [ValueModel; 4] =
-    [ValueModel::CarryForward, ValueModel::LogTarget, ValueModel::Boosting, ValueModel::Hurdle];
+const STACKED: [ValueModel; 5] =
+    [ValueModel::CarryForward, ValueModel::MbgNbd, ValueModel::LogTarget, ValueModel::Boosting, ValueModel::Hurdle];
 
 /// Rows to forecast.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub(super) struct Input<'a> {
     pub(super) horizon: i64,
     /// Days of history behind each row.
     pub(super) seen_days: Vec<f64>,
+    /// Purchase days expected of each row within the window by the MBG/NBD of its snapshot.
+    pub(super) purchases: Vec<f64>,
 }
 
 /// The fitted parts of one or more candidates.
@@ -49,8 +54,12 @@ pub struct Parts {
     scale_floor: f64,
     /// Trees of the spend in units of the scale, under the Tweedie deviance.
     trees: Option<boost::Fitted>,
-    /// What the trees expect in all, over the spend of the last year; `None` where there was none.
+    /// What the trees expect in all, over the spend of the last year, and over what the MBG/NBD expects; `None` where
+    /// one of these is nothing.
     trees_per_year: Option<f64>,
+    trees_per_lifetime: Option<f64>,
+    /// The shop's mean spend on a purchase day, money.
+    mean_purchase: f64,
     /// Trees of the logarithm of spend, and what brings them back to money.
     log: Option<(boost::Fitted, smearing::Smearing)>,
     /// Trees of whether there is spend, and of how much, in units of the scale, where there is.
@@ -68,6 +77,7 @@ impl Parts {
         let features = || input.table.features.select_rows(input.rows);
         match model {
             ValueModel::CarryForward => carried(input).map(|spend| spend.into_iter().map(|v| v.max(0.0)).collect()),
+            ValueModel::MbgNbd => Ok(self.of_lifetimes(input)),
             ValueModel::LogTarget => {
                 let (trees, smearing) = there(self.log.as_ref(), "the trees of the logarithm")?;
                 let logs = trees.predict(&features()).map_err(Error::math("the trees of the logarithm"))?;
@@ -76,21 +86,29 @@ impl Parts {
             ValueModel::Boosting => {
                 let trees = there(self.trees.as_ref(), "the value trees")?;
                 let ratio = trees.predict(&features()).map_err(Error::math("the value trees"))?;
-                Ok(ratio.iter().zip(scale(input, self.scale_floor)).map(|(r, c)| r * c).collect())
+                Ok(ratio.iter().zip(scale(input.table, input.rows, self.scale_floor)).map(|(r, c)| r * c).collect())
             }
             ValueModel::Hurdle => {
                 let (buys, amount) = there(self.hurdle.as_ref(), "the trees of the hurdle")?;
                 let p = buys.predict(&features()).map_err(Error::math("the trees of who buys"))?;
                 let ratio = amount.predict(&features()).map_err(Error::math("the trees of the amounts"))?;
                 let amounts: Vec<f64> =
-                    ratio.iter().zip(scale(input, self.scale_floor)).map(|(r, c)| r * c).collect();
+                    ratio.iter().zip(scale(input.table, input.rows, self.scale_floor)).map(|(r, c)| r * c).collect();
                 hurdle::mean(&p, &amounts).map_err(Error::math("the hurdle"))
             }
             ValueModel::Pooled => {
                 let trees = self.predict(ValueModel::Boosting, input)?;
-                let Some(per_year) = self.trees_per_year else { return Ok(trees) };
+                let (Some(per_year), Some(per_lifetime)) = (self.trees_per_year, self.trees_per_lifetime) else {
+                    return Ok(trees);
+                };
                 let year = amount(input.table, "revenue_365d", input.rows);
-                Ok(trees.iter().zip(&year).map(|(t, y)| TREE_SHARE * t + (1.0 - TREE_SHARE) * per_year * y).collect())
+                let lifetime = self.of_lifetimes(input);
+                let [of_trees, of_year, of_lifetime] = POOL;
+                Ok((0..trees.len())
+                    .map(|k| {
+                        of_trees * trees[k] + of_year * per_year * year[k] + of_lifetime * per_lifetime * lifetime[k]
+                    })
+                    .collect())
             }
             ValueModel::Stack => {
                 let weights = there(self.stack.as_ref(), "the weights of the stack")?;
@@ -105,18 +123,20 @@ impl Parts {
         }
     }
 
+    /// Expected purchases times one's own mean spend on a purchase day, drawn towards the shop's.
+    fn of_lifetimes(&self, input: &Input<'_>) -> Vec<f64> {
+        let money = amount(input.table, "monetary_total", input.rows);
+        let days = amount(input.table, "purchase_days", input.rows);
+        let each = |k: usize| (money[k] + MEAN_PURCHASES * self.mean_purchase) / (days[k] + MEAN_PURCHASES);
+        (0..input.rows.len()).map(|k| input.purchases[k] * each(k)).collect()
+    }
+
     /// Each feature's part in the logarithm of the ratio of spend to scale that the trees see, and what is there without
     /// any of them last (TreeSHAP); `None` where the candidate has no such trees.
     pub(super) fn contributions(&self, input: &Input<'_>) -> Result<Option<tenure_math::num::Matrix>> {
         let Some(trees) = &self.trees else { return Ok(None) };
         let features = input.table.features.select_rows(input.rows);
         trees.contributions(&features).map(Some).map_err(Error::math("the value trees"))
-    }
-
-    /// Features by the share of the trees' loss reduction; all zero without trees.
-    pub(super) fn importance(&self, features: usize) -> Vec<f64> {
-        let trees = self.trees.as_ref().or(self.log.as_ref().map(|log| &log.0)).or(self.hurdle.as_ref().map(|h| &h.1));
-        trees.map_or_else(|| vec![0.0; features], boost::Fitted::importance)
     }
 
     /// Weighs the stacked candidates.
@@ -149,8 +169,8 @@ pub(super) fn amount(table: &Table, name: &str, rows: &[usize]) -> Vec<f64> {
 }
 
 /// What a customer spends, roughly: the yardstick that the trees correct.
-fn scale(input: &Input<'_>, floor: f64) -> Vec<f64> {
-    let of = |name: &str| amount(input.table, name, input.rows);
+fn scale(table: &Table, rows: &[usize], floor: f64) -> Vec<f64> {
+    let of = |name: &str| amount(table, name, rows);
     let (year, half) = (of("revenue_365d"), of("revenue_180d"));
     year.iter().zip(half).map(|(y, h)| floor + 0.5 * y + 0.5 * h).collect()
 }
@@ -172,9 +192,13 @@ pub(super) fn carried(input: &Input<'_>) -> Result<Vec<f64>> {
 
 impl Room<'_> {
     /// The rows as the candidates read them.
-    pub(super) fn input<'a>(&'a self, rows: &'a [usize]) -> Input<'a> {
+    pub(super) fn input<'a>(&'a self, rows: &'a [usize]) -> Result<Input<'a>> {
+        let table = &self.panel.table;
         let seen = |i: &usize| self.panel.snapshots[*i].days_since(self.timeline.data_start);
-        Input { table: &self.panel.table, rows, horizon: self.horizon, seen_days: rows.iter().map(seen).collect() }
+        let purchases = self
+            .panel
+            .by_lifetimes(rows, |lifetimes, rows| lifetimes.expected(&pasts(table, rows), self.horizon as f64))?;
+        Ok(Input { table, rows, horizon: self.horizon, seen_days: rows.iter().map(seen).collect(), purchases })
     }
 
     /// Weights of rows whose spend over `scale` is fitted: older ones count less, and the mean is 1.
@@ -205,7 +229,7 @@ impl Room<'_> {
         let positive: Vec<f64> =
             amount(&self.panel.table, "revenue_365d", rows).into_iter().filter(|v| *v > 0.0).collect();
         let scale_floor = SCALE_FLOOR * tenure_math::num::quantile(&positive, 0.5).unwrap_or(20.0);
-        let mut scale = scale(&self.input(rows), scale_floor);
+        let mut scale = scale(&self.panel.table, rows, scale_floor);
         let spend: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect();
         let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
         for (k, &i) in rows.iter().enumerate() {
@@ -240,8 +264,8 @@ impl Room<'_> {
             let fitted = boost::fit(&features, &logs, Some(&ages), &boosting(Objective::Squared, "value/log"))
                 .map_err(Error::math("the trees of the logarithm"))?;
             let predicted = fitted.predict(&features).map_err(Error::math("the trees of the logarithm"))?;
-            let smearing =
-                smearing::Smearing::fit(&predicted, &spend, offset).map_err(Error::math("the smearing of the logarithm"))?;
+            let smearing = smearing::Smearing::fit(&predicted, &spend, offset)
+                .map_err(Error::math("the smearing of the logarithm"))?;
             Ok((fitted, smearing))
         });
         let hurdle = needs(ValueModel::Hurdle).then(|| -> Result<_> {
@@ -252,20 +276,26 @@ impl Room<'_> {
             Ok((p, trees(Some(&buyers), "the trees of the amounts", "value/amounts")?))
         });
         let mean = needs(ValueModel::Boosting).then(|| trees(None, "the value trees", "value/mean")).transpose()?;
-        let year_total: f64 = amount(&self.panel.table, "revenue_365d", rows).iter().sum();
-        let per_year = |trees: &boost::Fitted| -> Result<f64> {
-            let ratio = trees.predict(&features).map_err(Error::math("the value trees"))?;
-            let own = self::scale(&self.input(rows), scale_floor);
-            Ok(ratio.iter().zip(own).map(|(r, c)| r * c).sum::<f64>() / year_total)
-        };
-        Ok(Parts {
+        let total = |name: &str| amount(&self.panel.table, name, rows).iter().sum::<f64>();
+        let purchase_days = total("purchase_days");
+        let mut parts = Parts {
             scale_floor,
-            trees_per_year: mean.as_ref().filter(|_| year_total > 0.0).map(per_year).transpose()?,
+            trees_per_year: None,
+            trees_per_lifetime: None,
+            mean_purchase: if purchase_days > 0.0 { total("monetary_total") / purchase_days } else { 0.0 },
             trees: mean,
             log: log.transpose()?,
             hurdle: hurdle.transpose()?,
             stack: None,
-        })
+        };
+        if parts.trees.is_some() {
+            let input = self.input(rows)?;
+            let trees: f64 = parts.predict(ValueModel::Boosting, &input)?.iter().sum();
+            let per = |other: f64| (other > 0.0).then(|| trees / other);
+            parts.trees_per_year = per(total("revenue_365d"));
+            parts.trees_per_lifetime = per(parts.of_lifetimes(&input).iter().sum());
+        }
+        Ok(parts)
     }
 
     /// Weighs the stack by what came of its members' forecasts.
@@ -276,6 +306,7 @@ impl Room<'_> {
 
     /// The forecasts that the stack weighs.
     pub(super) fn members(&self, parts: &Parts, rows: &[usize]) -> Result<Vec<Vec<f64>>> {
-        STACKED.iter().map(|model| parts.predict(*model, &self.input(rows))).collect()
+        let input = self.input(rows)?;
+        STACKED.iter().map(|model| parts.predict(*model, &input)).collect()
     }
 }

@@ -58,8 +58,8 @@ pub(crate) fn contest(
         let recency = panel.table.feature("recency_days", &rows);
         let active: Vec<bool> = recency.iter().map(|days| *days <= f64::from(config.churn.active_days)).collect();
         let (mut losses, mut forecasts) = (Vec::new(), Vec::new());
-        for (raw, factor) in room.predict(&calibrated.parts, ValueModel::ALL, &rows)?.iter().zip(&calibrated.factors) {
-            let mean = room.score(raw, *factor, None, total)?.mean;
+        for (k, raw) in room.predict(&calibrated.parts, ValueModel::ALL, &rows)?.iter().enumerate() {
+            let mean = room.score(&calibrated, k, raw, &rows, total)?.mean;
             losses.push(
                 contest::tweedie_losses(&mean, &actual, floor).map_err(Error::math("the losses of a candidate"))?,
             );

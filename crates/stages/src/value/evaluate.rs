@@ -26,10 +26,10 @@ impl Room<'_> {
         };
         let calibrated = self.calibrate(windows, &[model])?;
         let rows = self.panel.rows(&[test]);
-        let raw = calibrated.parts.predict(model, &self.input(&rows))?;
-        let scores = self.score(&raw, calibrated.factors[0], calibrated.conformal.as_ref(), total)?;
+        let raw = calibrated.parts.predict(model, &self.input(&rows)?)?;
+        let scores = self.score(&calibrated, 0, &raw, &rows, total)?;
         let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
-        let naive = candidates::carried(&self.input(&rows))?;
+        let naive = candidates::carried(&self.input(&rows)?)?;
         let deployed = model.word();
         let models = vec![self.judge(deployed, &scores.mean, &actual)?, self.judge("carry_forward", &naive, &actual)?];
         let (lower, upper) = match &scores.quantiles {

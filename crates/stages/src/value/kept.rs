@@ -116,7 +116,7 @@ impl Room<'_> {
         let of = |values: &[f64]| -> Vec<f64> { stayed.iter().map(|&k| values[k]).collect() };
         let actual = of(&rows.iter().map(|&i| self.panel.spend[i]).collect::<Vec<_>>());
         let predicted = of(&self.if_kept(&kept, &rows, &vec![0.0; rows.len()], mean)?);
-        let naive = of(&candidates::carried(&self.input(&rows))?);
+        let naive = of(&candidates::carried(&self.input(&rows)?)?);
         Ok(vec![self.judge("if_retained", &predicted, &actual)?, self.judge("carry_forward", &naive, &actual)?])
     }
 }

@@ -9,6 +9,7 @@
 mod candidates;
 mod contest;
 mod evaluate;
+mod explain;
 mod kept;
 mod score;
 mod write;
@@ -25,6 +26,7 @@ use crate::config::{Basis, Config, ValueModel};
 use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::lifetimes::Lifetimes;
 use crate::panel::{self, Panel, Season};
 use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
@@ -77,7 +79,8 @@ pub struct Facts {
     pub season_total: Option<f64>,
     /// Why quantiles are missing, where they are.
     pub quantiles_missing: Option<String>,
-    /// Features by the share of the trees' loss reduction, greatest first.
+    /// What contributes to the trees' forecasts at `as_of`, by its share of the mean absolute contribution, greatest
+    /// first; empty where the model has no trees.
     pub importance: Vec<(String, f64)>,
 }
 
@@ -121,6 +124,8 @@ pub struct Model {
     pub seen_days: f64,
     /// What a customer is worth that stays; `None` where too few stayed to learn it from.
     pub kept: Option<Kept>,
+    /// How the customers buy and leave by the MBG/NBD, as of that snapshot.
+    pub lifetimes: Lifetimes,
     /// Conformal adjustment.
     pub conformal: Option<conformal::Fitted>,
 }
@@ -158,13 +163,18 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
                 "there is no value model: {reason}; the spend of the last {horizon} days stands in, scaled up where the \
                  history is shorter"
             ));
-            (reason, candidates::carried(&room.input(&now))?)
+            (reason, candidates::carried(&room.input(&now)?)?)
         } else {
             let reason = "the source holds no money, so there is no spend to forecast".to_owned();
             warnings.push(format!("there is no value model: {reason}"));
             (reason, vec![f64::NAN; now.len()])
         };
-        room.write_scores(&now, &Scores { mean: mean.clone(), quantiles: None, level: 1.0 }, &mean, &vec![0.0; now.len()])?;
+        room.write_scores(
+            &now,
+            &Scores { mean: mean.clone(), quantiles: None, level: 1.0, interval: Err(reason.clone()) },
+            &mean,
+            &vec![0.0; now.len()],
+        )?;
         let facts = Facts {
             horizon_days: horizon,
             basis: config.value.basis.word().to_owned(),
@@ -230,9 +240,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         refitted.keep_stack_of(&calibrated.parts);
         calibrated.parts = refitted;
     }
+    let input = room.input(&now)?;
+    let raw = calibrated.parts.predict(model, &input)?;
+    let scores = room.score(&calibrated, 0, &raw, &now, season_total)?;
     let parts = calibrated.parts;
-    let raw = parts.predict(model, &room.input(&now))?;
-    let scores = room.score(&raw, calibrated.factors[0], calibrated.conformal.as_ref(), season_total)?;
     let (if_retained_now, if_churned_now) = match &kept {
         Some(kept) => room.if_kept_or_not(kept, &now, &gone(engine, run)?, &scores.mean)?,
         None => {
@@ -242,12 +253,14 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         }
     };
     room.write_scores(&now, &scores, &if_retained_now, &if_churned_now)?;
-    if let Some(reason) = &calibrated.quantiles_missing {
-        warnings.push(format!("values have no interval: {reason}"));
-    }
-    let mut importance: Vec<(String, f64)> =
-        panel.table.names.iter().cloned().zip(parts.importance(panel.table.names.len())).collect();
-    importance.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let mut importance = room.explain(&parts, &input, &scores.mean)?;
+    let (conformal, quantiles_missing) = match scores.interval {
+        Ok(conformal) => (Some(conformal), None),
+        Err(reason) => {
+            warnings.push(format!("values have no interval: {reason}"));
+            (None, Some(reason))
+        }
+    };
     if let Finding::Measured(quality) = &quality
         && let Some(rank) = quality.models[0].spearman
         && rank <= CHANCE / (quality.customers as f64).sqrt()
@@ -271,7 +284,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         deciles,
         portfolio: Some(portfolio),
         season_total,
-        quantiles_missing: calibrated.quantiles_missing.clone(),
+        quantiles_missing,
         importance,
     };
     let saved = Model {
@@ -284,7 +297,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         horizon_days: horizon,
         seen_days: timeline.as_of.days_since(timeline.data_start),
         kept,
-        conformal: calibrated.conformal,
+        conformal,
+        lifetimes: panel.lifetimes.at(timeline.as_of)?.clone(),
     };
     run.write_json(MODEL, &saved)?;
     let sentence = match &facts.quality {
@@ -347,11 +361,13 @@ fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
 /// Parts with what the calibration rows say of the candidates made of them.
 struct Calibrated {
     parts: Parts,
-    /// Level of each candidate: actual over predicted total.
-    factors: Vec<Factor>,
-    /// The interval around the last candidate.
-    conformal: Option<conformal::Fitted>,
-    quantiles_missing: Option<String>,
+    /// What each candidate forecast for the calibration rows, at its own level.
+    raw: Vec<Vec<f64>>,
+    /// What these rows' customers spent.
+    spend: Vec<f64>,
+    /// The same over the spend of their last windows, carried forward; older rows count less. `None` where nothing was
+    /// spent.
+    spend_over_carried: Option<f64>,
 }
 
 /// Predictions of some rows.
@@ -360,6 +376,8 @@ struct Scores {
     quantiles: Option<Matrix>,
     /// What brought the candidate's own level to that of the mean.
     level: f64,
+    /// The interval around the mean, or why there is none.
+    interval: std::result::Result<conformal::Fitted, String>,
 }
 
 /// What the stage works with.
@@ -400,8 +418,7 @@ impl Room<'_> {
     /// The portfolio's spend in the window after a snapshot: last year's, grown as the number of buyers has grown since;
     /// `None` where there is no last year.
     fn season_total(&self, at: Instant) -> Result<Option<f64>> {
-        let season =
-            panel::season(self.engine, self.run, &self.timeline, self.snapshots, at, self.horizon)?;
+        let season = panel::season(self.engine, self.run, &self.timeline, self.snapshots, at, self.horizon)?;
         Ok(season.as_ref().and_then(season_total))
     }
 
@@ -410,33 +427,29 @@ impl Room<'_> {
         let train = self.panel.rows(&windows.train);
         let mut parts = self.fit(&train, models)?;
         let is_stacked = models.contains(&ValueModel::Stack);
-        let spend_of =
-            |rows: &[usize]| -> Vec<f64> { rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect() };
-        let (spend, raw) = match windows.calibrate {
+        let (rows, raw) = match windows.calibrate {
             Some(snapshot) => {
                 let rows = self.panel.rows(&[snapshot]);
-                let spend = spend_of(&rows);
                 if is_stacked {
-                    let weights = self.weigh(&self.members(&parts, &rows)?, &spend)?;
+                    let weights = self.weigh(&self.members(&parts, &rows)?, &self.spend(&rows))?;
                     parts.set_stack(weights);
                 }
-                (spend, self.predict(&parts, models, &rows)?)
+                let raw = self.predict(&parts, models, &rows)?;
+                (rows, raw)
             }
             None => {
                 let folds = self.cross_fit(&train, models)?;
                 let rows: Vec<usize> = folds.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
-                let spend = spend_of(&rows);
                 if is_stacked {
                     let mut members: Vec<Vec<f64>> = Vec::new();
                     for (fold, rows) in &folds {
-                        for (k, of) in self.members(fold, rows)?.into_iter().enumerate() {
-                            if members.len() <= k {
-                                members.push(Vec::new());
-                            }
-                            members[k].extend(of);
+                        let of_fold = self.members(fold, rows)?;
+                        members.resize(of_fold.len(), Vec::new());
+                        for (all, of) in members.iter_mut().zip(of_fold) {
+                            all.extend(of);
                         }
                     }
-                    parts.set_stack(self.weigh(&members, &spend)?);
+                    parts.set_stack(self.weigh(&members, &self.spend(&rows))?);
                 }
                 let mut raw = vec![Vec::new(); models.len()];
                 for (mut fold, rows) in folds {
@@ -445,35 +458,57 @@ impl Room<'_> {
                         all.extend(of);
                     }
                 }
-                (spend, raw)
+                (rows, raw)
             }
         };
-        let mut factors = Vec::new();
-        for raw in &raw {
-            factors.push(Factor::fit(raw, &spend, None).map_err(Error::math("the level of the values"))?);
-        }
-        let (conformal, quantiles_missing) = match (raw.last(), factors.last()) {
-            (Some(raw), Some(factor)) => self.conformal(&factor.apply(raw), &spend)?,
-            _ => (None, None),
-        };
-        Ok(Calibrated { parts, factors, conformal, quantiles_missing })
+        let spend = self.spend(&rows);
+        let ages = self.panel.age_weights(&rows, HALF_LIFE_DAYS);
+        let total = |of: &[f64]| of.iter().zip(&ages).map(|(v, w)| v * w).sum::<f64>();
+        let carried = total(&self.carried(&rows)?);
+        let spend_over_carried = (carried > 0.0).then(|| total(&spend) / carried).filter(|ratio| *ratio > 0.0);
+        Ok(Calibrated { parts, raw, spend, spend_over_carried })
     }
 
-    /// The interval around the means of the calibration rows, or why there is none.
-    fn conformal(&self, mean: &[f64], spend: &[f64]) -> Result<(Option<conformal::Fitted>, Option<String>)> {
+    fn spend(&self, rows: &[usize]) -> Vec<f64> {
+        rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect()
+    }
+
+    /// The naive baseline, without negative spend.
+    fn carried(&self, rows: &[usize]) -> Result<Vec<f64>> {
+        Ok(candidates::carried(&self.input(rows)?)?.into_iter().map(|v| v.max(0.0)).collect())
+    }
+
+    /// The interval that the calibration rows show around a candidate's means, brought to the level of other rows: what
+    /// their mean is beside that of the calibration rows. Or why there is none.
+    fn interval(
+        &self,
+        raw: &[f64],
+        spend: &[f64],
+        mean_now: f64,
+    ) -> Result<std::result::Result<conformal::Fitted, String>> {
+        let factor = match Factor::fit(raw, spend, None) {
+            Ok(factor) => factor.factor,
+            Err(e @ tenure_math::Error::Degenerate { .. }) => return Ok(Err(e.to_string())),
+            Err(e) => return Err(Error::math("the level of the values")(e)),
+        };
+        let mean_then = spend.iter().sum::<f64>() / spend.len() as f64;
+        let to_now = if mean_now > 0.0 { mean_now / mean_then } else { 1.0 };
+        let mean: Vec<f64> = raw.iter().map(|v| v * factor * to_now).collect();
+        let actual: Vec<f64> = spend.iter().map(|v| v * to_now).collect();
         let params = conformal::Params { levels: self.levels().to_vec(), ..Default::default() };
-        let quantiles = repeated(mean, params.levels.len())?;
-        match conformal::fit(&conformal::Rows { predicted: mean, quantiles: &quantiles, actual: spend }, &params) {
-            Ok(conformal) => Ok((Some(conformal), None)),
+        let quantiles = repeated(&mean, params.levels.len())?;
+        match conformal::fit(&conformal::Rows { predicted: &mean, quantiles: &quantiles, actual: &actual }, &params) {
+            Ok(conformal) => Ok(Ok(conformal)),
             Err(e @ (tenure_math::Error::TooFew { .. } | tenure_math::Error::Degenerate { .. })) => {
-                Ok((None, Some(e.to_string())))
+                Ok(Err(e.to_string()))
             }
             Err(e) => Err(Error::math("the intervals of the values")(e)),
         }
     }
 
     fn predict(&self, parts: &Parts, models: &[ValueModel], rows: &[usize]) -> Result<Vec<Vec<f64>>> {
-        models.iter().map(|&model| parts.predict(model, &self.input(rows))).collect()
+        let input = self.input(rows)?;
+        models.iter().map(|&model| parts.predict(model, &input)).collect()
     }
 
     /// Fits to the other folds with the rows of each fold: no customer is predicted by trees that saw any of its rows.
@@ -492,16 +527,21 @@ impl Room<'_> {
         Ok(folds)
     }
 
-    /// Scores rows of one snapshot by a candidate, at the total of the seasonal forecast where there is one.
-    fn score(&self, raw: &[f64], factor: Factor, conformal: Option<&conformal::Fitted>, total: Option<f64>) -> Result<Scores> {
+    /// Scores rows of one snapshot by the candidate in place `k`: at the total of the seasonal forecast where there is
+    /// one, else at what was spent lately, as far as calibration rows spent what they had spent before.
+    fn score(&self, calibrated: &Calibrated, k: usize, raw: &[f64], rows: &[usize], season: Option<f64>) -> Result<Scores> {
         let sum: f64 = raw.iter().sum();
-        let level = match total {
-            Some(total) if sum > 0.0 => total / sum,
-            _ => factor.factor,
+        let total = match (season, calibrated.spend_over_carried) {
+            (Some(total), _) => total,
+            (None, Some(ratio)) => ratio * self.carried(rows)?.iter().sum::<f64>(),
+            (None, None) => sum,
         };
+        let level = if sum > 0.0 && total > 0.0 { total / sum } else { 1.0 };
         let mean: Vec<f64> = raw.iter().map(|m| m * level).collect();
-        let quantiles = conformal.map(|conformal| quantiles(conformal, &mean)).transpose()?;
-        Ok(Scores { mean, quantiles, level })
+        let mean_now = mean.iter().sum::<f64>() / mean.len().max(1) as f64;
+        let interval = self.interval(&calibrated.raw[k], &calibrated.spend, mean_now)?;
+        let quantiles = interval.as_ref().ok().map(|conformal| quantiles(conformal, &mean)).transpose()?;
+        Ok(Scores { mean, quantiles, level, interval })
     }
 }
 

@@ -7,6 +7,7 @@ use super::{MODEL, Model, quantiles};
 use crate::artifact::{self, Run};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::lifetimes::pasts;
 use crate::panel::Table;
 
 impl Model {
@@ -26,8 +27,13 @@ impl Model {
     /// level are those of the snapshot it was made for.
     pub(crate) fn columns(&self, table: &Table) -> Result<Vec<(&'static str, Column)>> {
         let rows: Vec<usize> = (0..table.features.n_rows()).collect();
-        let input =
-            Input { table, rows: &rows, horizon: self.horizon_days, seen_days: vec![self.seen_days; rows.len()] };
+        let input = Input {
+            table,
+            rows: &rows,
+            horizon: self.horizon_days,
+            seen_days: vec![self.seen_days; rows.len()],
+            purchases: self.lifetimes.expected(&pasts(table, &rows), self.horizon_days as f64)?,
+        };
         let mean: Vec<f64> = self.parts.predict(self.model, &input)?.iter().map(|v| v * self.level).collect();
         let bounds = self.conformal.as_ref().map(|conformal| quantiles(conformal, &mean)).transpose()?;
         let quantile =
