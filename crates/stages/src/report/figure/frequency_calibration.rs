@@ -126,15 +126,19 @@ fn series(sheet: &mut Sheet<'_>, frame: &Frame, name: &str, values: &[f64], colo
 /// By how much the models are off, relative to what came: the picture above it is ruled by the heaviest buyers. Returns
 /// the panel's floor.
 fn misses(sheet: &mut Sheet<'_>, data: &FrequencyCalibrationData, x: Scale, top: f64) -> f64 {
-    let off = |model: &FrequencyModel, i: usize| {
-        (data.actual[i] > 0.0).then(|| (model.expected[i] / data.actual[i] - 1.0).clamp(-1.0, 1.0))
-    };
-    let all = data.models.iter().flat_map(|m| (0..data.groups.len()).filter_map(move |i| off(m, i)));
-    let limit = all.map(f64::abs).fold(0.02, f64::max) * 1.1;
+    let whole =
+        |model: &FrequencyModel, i: usize| (data.actual[i] > 0.0).then(|| model.expected[i] / data.actual[i] - 1.0);
+    let all = || data.models.iter().flat_map(|m| (0..data.groups.len()).filter_map(move |i| whole(m, i)));
+    // Where hardly anything came the relative miss knows no bounds and would flatten the others.
+    let is_cut = all().any(|off| off > 1.0);
+    let off = |model: &FrequencyModel, i: usize| whole(model, i).map(|off| off.min(1.0));
+    let limit = all().map(|off| off.abs().min(1.0)).fold(0.02, f64::max) * 1.1;
     let frame = Frame { x, y: Scale { low: -limit, high: limit, from: top + MISSES, to: top } };
     let ticks = frame.y.ticks(4);
     let labels: Vec<String> = ticks.iter().map(|tick| number::change(*tick).replace(".0 %", " %")).collect();
-    frame.y_axis(sheet, &ticks, &labels, "Expected against what came");
+    let words = "Expected against what came";
+    let words = if is_cut { format!("{words}; more than twice as much is shown as twice") } else { words.to_owned() };
+    frame.y_axis(sheet, &ticks, &labels, &words);
     sheet.line(frame.at(x.low, 0.0), frame.at(x.high, 0.0), sheet.theme.ink, 1.0);
     for (m, model) in data.models.iter().enumerate().rev() {
         let known = (0..data.groups.len()).filter_map(|i| off(model, i).map(|off| frame.at(i as f64, off)));
