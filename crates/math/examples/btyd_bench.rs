@@ -2,7 +2,7 @@
 //!
 //! `btyd_bench cdnow FILE` fits all models to `FILE` (CSV with a header; columns ID, x, t_x, T, mean spend; weeks) and
 //! prints the best of 30 times; `btyd_bench history FILE` fits them once to a CSV of x, t_x, T in weeks; `btyd_bench large
-//! CUSTOMERS` simulates that many, in days, compresses, fits and scores them; `btyd_bench recover SEEDS CUSTOMERS` prints
+//! CUSTOMERS` simulates that many, in days, compresses, fits and scores them; `btyd_bench recover FIRST SEEDS CUSTOMERS` prints
 //! how far the BG/NBD's estimates are from the truth. Threads are rayon's (`RAYON_NUM_THREADS`).
 #![allow(
     clippy::disallowed_methods,
@@ -26,8 +26,10 @@ fn main() -> Result<()> {
         ["cdnow", file] => cdnow(file),
         ["history", file] => from_file(file),
         ["large", customers] => large(customers.parse()?),
-        ["recover", seeds, customers] => recover(seeds.parse()?, customers.parse()?),
-        _ => Err("usage: btyd_bench cdnow FILE | history FILE | large CUSTOMERS | recover SEEDS CUSTOMERS".into()),
+        ["recover", first, seeds, customers] => recover(first.parse()?, seeds.parse()?, customers.parse()?),
+        _ => {
+            Err("usage: btyd_bench cdnow FILE | history FILE | large CUSTOMERS | recover FIRST SEEDS CUSTOMERS".into())
+        }
     }
 }
 
@@ -135,12 +137,12 @@ fn large(customers: usize) -> Result<()> {
     Ok(())
 }
 
-fn recover(seeds: u64, customers: usize) -> Result<()> {
+fn recover(first: u64, seeds: u64, customers: usize) -> Result<()> {
     let truth = truth()?;
     let mut errors = vec![Vec::new(); 4];
     let mut scores = vec![Vec::new(); 4];
     let mut times = Vec::new();
-    for seed in 0..seeds {
+    for seed in first..first + seeds {
         let people = simulate(&truth, &vec![39.0; customers], 0.0, seed)?;
         let clock = Instant::now();
         let fitted = fit(Model::BgNbd, &history(&people, TimeUnit::Week)?, &Params::default())?;

@@ -83,13 +83,15 @@ impl BgNbd {
     /// Log-likelihood (eq. 6) and its gradient in the logarithms of `r`, `alpha`, `a`, `b`.
     pub(crate) fn score(&self, history: &History) -> [f64; 5] {
         let Self { r, alpha, a, b, .. } = *self;
+        let ln_alpha = alpha.ln();
         let mut sum = sum_rows(history.rows(), |row| {
             let seen = &row.seen;
             let (x, whole, part) = (seen.x(), alpha + seen.observed, alpha + seen.last);
             let k = f64::from(self.chances_in(seen.repeats));
-            let ln_whole = (seen.observed / alpha).ln_1p();
+            let ln_end = whole.ln();
+            let ln_whole = ln_end - ln_alpha;
             let (odds, silence, before) = if k > 0.0 {
-                let silence = ((seen.observed - seen.last) / part).ln_1p();
+                let silence = ln_end - part.ln();
                 let before = b + k - 1.0;
                 ((a / before).ln() + (r + x) * silence, silence, before)
             } else {
@@ -97,9 +99,10 @@ impl BgNbd {
             };
             // Computed together, as an exponential costs more than the rest.
             let e = (-odds.abs()).exp();
-            let (gone, more) = (if odds > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }, odds.max(0.0) + e.ln_1p());
+            let (gone, more) =
+                (if odds > 0.0 { 1.0 / (1.0 + e) } else { e / (1.0 + e) }, odds.max(0.0) + (1.0 + e).ln());
             [
-                more - (r + x) * ln_whole - x * alpha.ln(),
+                more - (r + x) * ln_whole - x * ln_alpha,
                 gone * silence - ln_whole,
                 r / alpha - (r + x) / whole + gone * (r + x) * (1.0 / whole - 1.0 / part),
                 gone,

@@ -16,6 +16,9 @@ use crate::optim::{BfgsParams, Minimum, bfgs, hessian, invert_spd};
 /// Logarithms of parameters beyond this are outside of every data set.
 const FARTHEST: f64 = 34.0;
 
+/// A derivative by a parameter's logarithm, per customer, that promises less than anybody can see.
+const PLATEAU: f64 = 1e-5;
+
 /// How a model is fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Params {
@@ -27,7 +30,7 @@ pub struct Params {
 
 impl Default for Params {
     fn default() -> Self {
-        Self { starts: 3, max_iterations: 500 }
+        Self { starts: 2, max_iterations: 500 }
     }
 }
 
@@ -155,6 +158,8 @@ fn finish(
     reached: Vec<f64>,
     nbd_likelihood: f64,
 ) -> Result<Fitted> {
+    // On a plateau the digits of the likelihood run out before the gradient is nought: there it is near enough.
+    best.converged |= best.gradient < PLATEAU;
     if !best.converged {
         return Err(Error::NotConverged { what: model.name(), iterations: best.iterations });
     }

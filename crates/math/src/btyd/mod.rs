@@ -107,7 +107,7 @@ impl Process {
     /// ```
     /// use tenure_math::btyd::{Model, Process};
     /// let process = Process::new(Model::BgNbd, &[0.243, 4.414, 0.793, 2.426])?;
-    /// assert!((process.expected(3.0) - 0.1506).abs() < 1e-4);
+    /// assert!((process.expected(3.0) - 0.150_865).abs() < 1e-6);
     /// # Ok::<(), tenure_math::Error>(())
     /// ```
     pub fn new(model: Model, parameters: &[f64]) -> Result<Self> {

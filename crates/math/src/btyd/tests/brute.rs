@@ -6,9 +6,9 @@ use crate::btyd::{Discount, History, Model, Process, Seen, Span, TimeUnit, covar
 /// Rates whose logarithms lie on a grid, with their gamma weights: the trapezium rule, which for such integrands is exact
 /// to all digits.
 fn gamma_grid(shape: f64, rate: f64) -> Vec<(f64, f64)> {
-    let step = 0.04;
+    let step = 0.08;
     let least = (-60.0 / shape.min(1.0) / step) as i32;
-    (least..400)
+    (least..200)
         .map(|k| {
             let ln = f64::from(k) * step - rate.ln();
             let l = ln.exp();
@@ -20,9 +20,9 @@ fn gamma_grid(shape: f64, rate: f64) -> Vec<(f64, f64)> {
 
 /// Probabilities whose log-odds lie on a grid, with their beta weights.
 fn beta_grid(a: f64, b: f64) -> Vec<(f64, f64)> {
-    let step = 0.04;
+    let step = 0.08;
     let ln_beta = special::ln_gamma(a) + special::ln_gamma(b) - special::ln_gamma(a + b);
-    (-1500..1500)
+    (-750..750)
         .map(|k| {
             let odds = f64::from(k) * step;
             let p = special::sigmoid(odds);

@@ -67,9 +67,9 @@ fn cdnow_fits() {
     let Some(cdnow) = cdnow() else { return };
     let errors = [0.012_557, 0.378_221, 0.185_719, 0.705_345];
     for (model, expected, likelihood) in [
-        (Model::BgNbd, [0.242_592_9, 4.413_531_9, 0.792_886_1, 2.425_753_5], -9582.425_561),
-        (Model::MbgNbd, [0.524_838_1, 6.182_992_8, 0.891_356_0, 1.613_998_6], -9582.132_685),
-        (Model::ParetoNbd, [0.553_275_6, 10.577_613_2, 0.606_213_5, 11.667_907_2], -9594.973_930),
+        (Model::BgNbd, [0.242_592_9, 4.413_531_9, 0.792_886_1, 2.425_753_5], -9_582.425_561),
+        (Model::MbgNbd, [0.524_838_1, 6.182_992_8, 0.891_356_0, 1.613_998_6], -9_582.132_685),
+        (Model::ParetoNbd, [0.553_275_6, 10.577_613_2, 0.606_213_5, 11.667_907_2], -9_594.973_930),
     ] {
         let fitted = fit(model, &cdnow.history);
         // The recomputed ones stop where Nelder-Mead did: in the flat directions two digits before a Newton step does.
@@ -121,10 +121,10 @@ fn cdnow_by_its_dates_and_the_39_weeks_after() {
     assert_eq!((history.customers(), history.purchases(), after), (2357.0, 2457.0, 1882));
     let bg = fit(Model::BgNbd, &history);
     parameters_near(&bg, &[0.242_594_5, 4.413_602_4, 0.792_922_0, 2.425_906_9], 5e-6);
-    near(bg.log_likelihood(), -9582.429_207, 1e-6);
+    near(bg.log_likelihood(), -9_582.429_207, 1e-6);
     let nbd = fit(Model::Nbd, &history);
     parameters_near(&nbd, &[0.384_766_1, 12.072_022_2], 1e-6);
-    near(nbd.log_likelihood(), -9763.657_615, 1e-6);
+    near(nbd.log_likelihood(), -9_763.657_615, 1e-6);
     let pareto = fit(Model::ParetoNbd, &history);
     parameters_near(&pareto, &[0.553_15, 10.576_33, 0.606_25, 11.671_50], 5e-3);
     near(pareto.log_likelihood(), -9594.976, 1e-3);
@@ -215,7 +215,7 @@ fn spend_of_the_cdnow_customers() {
     near(spend.model.p, 6.248_802_6, 2e-4);
     near(spend.model.q, 3.744_588_5, 2e-4);
     near(spend.model.v, 15.447_748_2, 2e-3);
-    near(spend.log_likelihood, -4055.923_244, 1e-6);
+    near(spend.log_likelihood, -4_055.923_244, 1e-6);
     near(spend.correlation.unwrap(), 0.113_883_91, 1e-8);
     let expected: Vec<f64> =
         cdnow.repeats.iter().zip(&cdnow.spend).map(|(x, z)| spend.model.expected(*x, *z).unwrap()).collect();
@@ -259,7 +259,7 @@ fn a_year_of_lifetime_value_has_twelve_months_and_not_twelve_times_thirty_weeks(
         (0, 35.871_043, 140.096_211),
         (1, 4.584_043, 18.943_467),
         (2, 8.243_626, 38.180_574),
-        (5, 280.483_886, 1003.868_107),
+        (5, 280.483_886, 1_003.868_107),
     ] {
         near(right[i] / one, 1.0, 1e-7);
         near(wrong[i] / other, 1.0, 1e-7);

@@ -152,8 +152,8 @@ fn impossible_pasts_are_refused_with_their_row() {
 fn of_customers_who_never_leave_no_p_alive_is_claimed() {
     let nbd = Process::new(Model::Nbd, &[0.8, 9.8]).unwrap();
     let mut claimed = 0;
-    for seed in 0..12 {
-        let seen = seen(&nbd, 1500, seed);
+    for seed in 0..6 {
+        let seen = seen(&nbd, 800, seed);
         let (x, t, end) = columns(&seen);
         let history = History::new(&x, &t, &end, TimeUnit::Week).unwrap();
         for model in [Model::BgNbd, Model::MbgNbd, Model::ParetoNbd] {
@@ -170,17 +170,17 @@ fn of_customers_who_never_leave_no_p_alive_is_claimed() {
             assert!((silent - nbd.p_zero(&Seen { repeats: 3, last: 10.0, observed: 30.0 }, 13.0)).abs() < 0.1);
         }
     }
-    assert!(claimed <= 3, "{claimed} of 36");
+    assert!(claimed <= 2, "{claimed} of 18");
 }
 
 #[test]
 fn bg_nbd_is_recovered() {
     // Samples of 20,000 customers. The project's target for the median relative errors of r, alpha, a, b, 1.5/2.5/5/6.5 %,
     // is what the likelihood's own standard errors promise for the latter two (0.67 of 7.3 and 9.6 %), so the median of
-    // 24 samples may lie a fifth above it. Errors in units of those standard errors have a mean square of 1.
+    // 20 samples may lie a fifth above it. Errors in units of those standard errors have a mean square of 1.
     let truth = [0.243, 4.414, 0.793, 2.426];
     let (mut errors, mut scores) = (vec![vec![]; 4], vec![vec![]; 4]);
-    for seed in 0..24 {
+    for seed in 1000..1020 {
         let customers = simulate(&bg(), &vec![39.0; 20_000], 0.0, seed).unwrap();
         let fitted = fit(Model::BgNbd, &history(&customers, TimeUnit::Week).unwrap());
         for (k, estimate) in fitted.parameters().iter().enumerate() {
@@ -193,7 +193,7 @@ fn bg_nbd_is_recovered() {
         let (median, bias) = (crate::num::quantile(&absolute, 0.5).unwrap(), crate::num::mean(errors).unwrap());
         let square = crate::num::mean(&scores).unwrap();
         eprintln!("median {median:.4}, bias {bias:.4}, mean square {square:.3}");
-        assert!(median <= 1.2 * most && bias.abs() < 0.04 && (0.4..2.4).contains(&square), "{median} {bias} {square}");
+        assert!(median <= 1.2 * most && bias.abs() < 0.04 && (0.4..2.0).contains(&square), "{median} {bias} {square}");
     }
 }
 
