@@ -31,8 +31,8 @@ impl Outcome {
         match (self, contribution > 0.0) {
             (Self::Churn, true) => "raises the risk",
             (Self::Churn, false) => "lowers the risk",
-            (Self::Value, true) => "raises the value",
-            (Self::Value, false) => "lowers the value",
+            (Self::Value, true) => "will spend more than usual",
+            (Self::Value, false) => "will spend less than usual",
         }
     }
 }

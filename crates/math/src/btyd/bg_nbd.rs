@@ -168,7 +168,7 @@ impl BgNbd {
         let mut step = |i: f64, tail: f64| {
             sum += survived * tail;
             survived *= (self.b + i + entry) / (self.a + self.b + i + entry);
-            survived * tail > 1e-17 * sum
+            survived * tail > 1e-16 * sum
         };
         while i < f64::from(sure) {
             step(i, 1.0);
@@ -177,10 +177,16 @@ impl BgNbd {
         loop {
             // P(N > i) from P(N >= i).
             tail -= mass;
+            let ratio = (self.r + i) / (i + 1.0) * z;
+            mass *= ratio;
+            // Beyond the mode what is left falls at least as fast as a geometric series does; without that bound the
+            // rounding of all that was taken off would be left for ever.
+            if ratio < 1.0 {
+                tail = tail.min(mass / (1.0 - ratio.max(z)));
+            }
             if tail <= 1e-16 || !step(i, tail) {
                 break;
             }
-            mass *= (self.r + i) / (i + 1.0) * z;
             i += 1.0;
         }
         sum

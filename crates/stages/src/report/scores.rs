@@ -61,10 +61,7 @@ pub(super) fn write_customers(
          inner join plan on features.customer_id = plan.customer_id
          where features.as_of = $as_of
          order by features.customer_id",
-        &[
-            ("as_of", Value::Text(as_of)),
-            ("value_days", Value::I64(i64::from(config.value.horizon_days))),
-        ],
+        &[("as_of", Value::Text(as_of)), ("value_days", Value::I64(i64::from(config.value.horizon_days)))],
         &run.write(artifact::CUSTOMER_SCORES)?,
     )?;
     let mut missing = Vec::new();

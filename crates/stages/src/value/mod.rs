@@ -529,7 +529,14 @@ impl Room<'_> {
 
     /// Scores rows of one snapshot by the candidate in place `k`: at the total of the seasonal forecast where there is
     /// one, else at what was spent lately, as far as calibration rows spent what they had spent before.
-    fn score(&self, calibrated: &Calibrated, k: usize, raw: &[f64], rows: &[usize], season: Option<f64>) -> Result<Scores> {
+    fn score(
+        &self,
+        calibrated: &Calibrated,
+        k: usize,
+        raw: &[f64],
+        rows: &[usize],
+        season: Option<f64>,
+    ) -> Result<Scores> {
         let sum: f64 = raw.iter().sum();
         let total = match (season, calibrated.spend_over_carried) {
             (Some(total), _) => total,

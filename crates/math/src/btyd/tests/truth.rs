@@ -255,3 +255,17 @@ fn the_same_seed_gives_the_same_customers_and_a_fit_survives_json() {
     let text = serde_json::to_string(&fitted).unwrap();
     assert_eq!(serde_json::from_str::<Fitted>(&text).unwrap(), fitted);
 }
+
+/// Where hardly anybody leaves, the sum over purchases must end although rounding leaves a rest for ever.
+#[test]
+fn expectations_end_where_nobody_leaves() {
+    for a in [1e-12, 1e-6, 1e-3] {
+        for t in [1.0, 90.0, 180.0, 2000.0] {
+            let process = Process::new(Model::MbgNbd, &[0.5, 10.0, a, 5.0]).unwrap();
+            let found = process.expected(t);
+            let nobody = 0.5 * t / 10.0;
+            assert!(found <= nobody * (1.0 + 1e-9), "{a} {t}: {found} above {nobody}");
+            assert!(found > nobody * (1.0 - 40.0 * a.sqrt()) - 1e-9, "{a} {t}: {found} far below {nobody}");
+        }
+    }
+}
