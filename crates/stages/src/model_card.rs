@@ -61,8 +61,8 @@ pub struct DataWindows {
     pub training_rows: u64,
     /// The window that probabilities or levels were set on; `None` without one.
     pub calibration: Option<Window>,
-    /// The window that nothing was fitted to.
-    pub test: Window,
+    /// The window that nothing was fitted to; `None` where the history is too short for one.
+    pub test: Option<Window>,
     /// Customers judged in the test window.
     pub test_customers: u64,
 }
@@ -148,7 +148,12 @@ impl Card {
             ("population", data.population.clone()),
             ("training", format!("{snapshots}; {} rows", number::count(data.training_rows))),
             ("calibration window", data.calibration.as_ref().map_or("none".to_owned(), window)),
-            ("test window", format!("{}; {} customers", window(&data.test), number::count(data.test_customers))),
+            (
+                "test window",
+                data.test.as_ref().map_or("none".to_owned(), |test| {
+                    format!("{}; {} customers", window(test), number::count(data.test_customers))
+                }),
+            ),
             ("horizon", format!("{} days", self.horizon_days)),
             ("features", number::count(self.features as u64)),
         ];
@@ -170,7 +175,10 @@ impl Card {
     }
 
     fn quality_section(&self, page: &mut String) {
-        let window = &self.data.test;
+        let Some(window) = &self.data.test else {
+            page.push_str("\n## Quality\n\nNot measured: the history holds no window to test on.\n");
+            return;
+        };
         let _ = write!(page, "\n## Quality\n\nOn the test window, {} to {}, ", window.from, window.to);
         if self.metrics.is_empty() {
             page.push_str("nothing could be measured.\n");
@@ -296,7 +304,7 @@ mod tests {
                 training_snapshots: 7,
                 training_rows: 24_113,
                 calibration: Some(window("2010-12-09", "2011-06-12")),
-                test: window("2011-06-12", "2011-12-09"),
+                test: Some(window("2011-06-12", "2011-12-09")),
                 test_customers: 5_112,
             },
             horizon_days: 180,

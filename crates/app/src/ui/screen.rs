@@ -174,11 +174,12 @@ fn churn(quality: &ChurnQuality, style: Style) -> Vec<String> {
         count(quality.customers),
         percent(quality.churn_rate),
     );
-    let mut rows = vec![["", "AUC (95 %)", "ECE", "Brier"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["", "AUC (95 %)", "PR-AUC", "ECE", "Brier"].map(str::to_owned).to_vec()];
     for (i, score) in quality.models.iter().enumerate() {
         rows.push(vec![
             deployed(&score.model, i),
             with_interval(score.auc, |auc| fixed(auc, 3)),
+            fixed(score.average_precision.value, 3),
             or_nothing(score.ece, |ece| fixed(ece, 3)),
             or_nothing(score.brier, |brier| fixed(brier, 3)),
         ]);
@@ -187,8 +188,11 @@ fn churn(quality: &ChurnQuality, style: Style) -> Vec<String> {
     lines.extend(columns(&rows));
     let threshold = &quality.threshold;
     lines.push(format!(
-        "  Acting from p = {}: F{} {}; flagging everybody: {}.",
+        "  Acting from p = {} flags {} (precision {}, recall {}): F{} {}; flagging everybody: {}.",
         fixed(threshold.p_churn, 3),
+        percent(threshold.flagged_share),
+        or_nothing(threshold.precision, |v| fixed(v, 2)),
+        or_nothing(threshold.recall, |v| fixed(v, 2)),
         threshold.beta,
         fixed(threshold.f_beta, 3),
         fixed(threshold.f_beta_everybody, 3),

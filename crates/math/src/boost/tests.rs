@@ -239,7 +239,7 @@ fn groups_brought_to_one_level_teach_only_what_differs_within_them() {
     let group = |i: usize| i % 2;
     let x = Matrix::from_columns(&[x.column(0), (0..2000).map(|i| group(i) as f64).collect()]).unwrap();
     let base = [-2.0, 2.0];
-    let mut random = crate::rng::stream(9, "boost/groups", 0);
+    let mut random = stream(9, "boost/groups", 0);
     let y: Vec<f64> = (0..2000)
         .map(|i| {
             let odds = base[group(i)] + x.get(i, 0);

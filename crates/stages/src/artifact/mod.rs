@@ -101,6 +101,14 @@ pub const FIGURES: &str = "figures";
 pub const MANIFEST: &str = "manifest.json";
 /// Times and other facts that differ from run to run.
 pub const TIMINGS: &str = "timings.json";
+/// The card of the churn model: what it is for, how good it is, what it does not know.
+pub const CHURN_CARD: &str = "models/churn_card.md";
+/// The same as JSON.
+pub const CHURN_CARD_JSON: &str = "models/churn_card.json";
+/// The card of the value model.
+pub const VALUE_CARD: &str = "models/value_card.md";
+/// The same as JSON.
+pub const VALUE_CARD_JSON: &str = "models/value_card.json";
 /// What each feature adds to the log-odds of each customer's churn at `as_of`.
 pub const CHURN_CONTRIBUTIONS: &str = "data/churn_contributions.parquet";
 /// The strongest reasons for each customer's churn probability, in words.

@@ -92,11 +92,11 @@ pub struct Parts {
 
 /// The regression of one segment.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct SegmentModel {
+struct SegmentModel {
     /// The segment, by its rank on the map.
-    pub rank: f64,
+    rank: f64,
     /// Whether it forecast the calibration window better than the pool of everybody.
-    pub wins: bool,
+    wins: bool,
     model: logistic::Fitted,
 }
 

@@ -7,6 +7,7 @@
 //! decides ([`contest`]).
 
 mod candidates;
+mod card;
 mod contest;
 mod evaluate;
 mod explain;
@@ -277,6 +278,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             format!("{:.1} % expected to leave {within}; not evaluated: {reason}", 100.0 * mean)
         }
     };
+    room.write_card(&facts, &saved)?;
     run.record(Stage::Churn, &facts, warnings)?;
     Ok(sentence)
 }

@@ -120,7 +120,7 @@ fn a_theme_is_not_told_by_a_member_that_pulls_the_other_way() {
     let reasons = Reasons::new(&names, &[], Outcome::Value, "");
     let found = reasons.of(&[1.0, 3.0, 9.0], &[-0.5, 0.4, 0.3], 3);
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].text, "3 orders in the last 90 days (raises the value)");
+    assert_eq!(found[0].text, "3 orders in the last 90 days (will spend more than usual)");
     // What cancels out moves nothing.
     assert!(reasons.of(&[1.0, 3.0, 9.0], &[-0.5, 0.5, 0.0], 3).is_empty());
     assert!(reasons.of(&[], &[], 3).is_empty());

@@ -7,6 +7,7 @@
 //! The evaluation touches the test window once.
 
 mod candidates;
+mod card;
 mod contest;
 mod evaluate;
 mod explain;
@@ -309,6 +310,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         ),
         Finding::Missing(reason) => format!("{portfolio:.0} expected in {horizon} days; not evaluated: {reason}"),
     };
+    room.write_card(&facts, &saved)?;
     run.record(Stage::Value, &facts, warnings)?;
     Ok(sentence)
 }
