@@ -15,7 +15,7 @@ const HEIGHT: usize = 40;
 /// Segments that are shown even where the screen is full.
 const LEAST_SEGMENTS: usize = 2;
 /// Plans, and forecasts, that are shown beside the truth.
-const MOST_TRUTHS: usize = 9;
+const MOST_TRUTHS: usize = 11;
 
 /// The screen as text, ending in a line feed.
 pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
@@ -23,7 +23,7 @@ pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
     let is_crowded = !summary.truth.is_empty();
     let before = vec![data(summary)];
     let mut after = vec![
-        finding("Churn", &summary.churn, style, |quality| churn(quality, style)),
+        finding("Churn", &summary.churn, style, |quality| churn(quality, is_crowded, style)),
         finding("Value", &summary.value, style, |quality| value(quality, style)),
         finding("Plan", &summary.plan, style, |found| plan(found, if is_crowded { 1 } else { 3 }, style)),
     ];
@@ -166,7 +166,7 @@ fn with_interval(estimate: Estimate, form: impl Fn(f64) -> String) -> String {
     }
 }
 
-fn churn(quality: &ChurnQuality, style: Style) -> Vec<String> {
+fn churn(quality: &ChurnQuality, is_crowded: bool, style: Style) -> Vec<String> {
     let rest = format!(
         "in {} days, tested on {}: {} customers, {} churned",
         quality.horizon_days,
@@ -175,7 +175,9 @@ fn churn(quality: &ChurnQuality, style: Style) -> Vec<String> {
         percent(quality.churn_rate),
     );
     let mut rows = vec![["", "AUC (95 %)", "PR-AUC", "ECE", "Brier"].map(str::to_owned).to_vec()];
-    for (i, score) in quality.models.iter().enumerate() {
+    // Where there is little room, the model and the baseline.
+    let shown = |i: usize| !is_crowded || i == 0 || i + 1 == quality.models.len();
+    for (i, score) in quality.models.iter().enumerate().filter(|(i, _)| shown(*i)) {
         rows.push(vec![
             deployed(&score.model, i),
             with_interval(score.auc, |auc| fixed(auc, 3)),

@@ -10,6 +10,7 @@ mod brute;
 mod customers;
 mod determinism;
 mod leakage;
+mod models;
 mod planted;
 mod real;
 mod regret;
