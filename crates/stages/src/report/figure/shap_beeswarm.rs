@@ -7,7 +7,7 @@ use super::{Check, Figure, Problem, Result, descending, number, ramp, table, tex
 
 const NAME: &str = "shap_beeswarm";
 /// Most features shown.
-const MOST_FEATURES: usize = 14;
+pub(in crate::report) const MOST_FEATURES: usize = 14;
 /// Most dots of a feature: more only darken it and swell the SVG.
 const MOST_DOTS: usize = 500;
 /// Height of a row.
