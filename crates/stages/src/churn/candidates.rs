@@ -92,7 +92,7 @@ pub struct Parts {
 
 /// The regression of one segment.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct SegmentModel {
+pub(crate) struct SegmentModel {
     /// The segment, by its rank on the map.
     pub rank: f64,
     /// Whether it forecast the calibration window better than the pool of everybody.

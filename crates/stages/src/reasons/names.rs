@@ -4,7 +4,7 @@ static NAMES: [(&str, &str); 28] = [
     ("recency_days", "days since last purchase"),
     ("recency_score", "recency score"),
     ("recency_over_gap", "silence in mean gaps"),
-    ("own_rhythm", "chance of silence (BTYD)"),
+    ("own_rhythm", "chance of buying nothing"),
     ("frequency", "orders so far"),
     ("purchase_days", "days with a purchase"),
     ("tenure_days", "days since first purchase"),
@@ -26,9 +26,9 @@ static NAMES: [(&str, &str); 28] = [
     ("low_price_share", "share of cheap products"),
     ("q4_share", "share of Oct–Dec orders"),
     ("weekend_share", "share of weekend orders"),
-    ("segment_rank", "segment"),
-    ("orders_season_last_year", "orders, season last year"),
-    ("revenue_season_last_year", "spend, season last year"),
+    ("segment_rank", "segment rank"),
+    ("orders_season_last_year", "orders, a year ago"),
+    ("revenue_season_last_year", "revenue, a year ago"),
 ];
 
 /// The short name of a feature; of one that has none its own, readable: `orders_decayed_90d` is told as `orders decayed,

@@ -271,5 +271,7 @@ fn finding(data: &ShapBeeswarmData, swarms: &[Swarm<'_>]) -> String {
         Some(second) => format!("; next is {} with {:.2}", second.feature.name, second.mean),
         None => String::new(),
     };
-    format!("{} moves the {} most, by {:.2} on average{how}{next}.", first.feature.name, data.outcome, first.mean)
+    let mut name = first.feature.name.chars();
+    let name: String = name.next().map(|c| c.to_uppercase().chain(name).collect()).unwrap_or_default();
+    format!("{name} moves the {} most, by {:.2} on average{how}{next}.", data.outcome, first.mean)
 }

@@ -130,8 +130,8 @@ impl Room<'_> {
             &window_words.from,
             acquired(held.pasts.len() as u64),
             &format!(
-                "Hold-out {} to {}; the models were fitted to days with a purchase before it. Several purchases on one \
-                 day are one.",
+                "Hold-out {} to {}; the models, which know no season, were fitted to days with a purchase before it. \
+                 Several purchases on one day are one.",
                 window_words.from, window_words.to
             ),
         );
@@ -209,7 +209,8 @@ impl HeldOut {
                 Ok(ExpectedTransactions { name, weekly: expected(fitted, &customers, before, weekly.len())? })
             })
             .collect::<Result<Vec<_>>>()?;
-        let first = self.start.plus_days(-before * WEEK_DAYS).ymd();
+        // The data may begin within the first week.
+        let first = self.start.plus_days(-(oldest as i64).min(before * WEEK_DAYS)).ymd();
         let data = CumulativeTransactionsData {
             weekly,
             models,
