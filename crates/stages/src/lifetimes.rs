@@ -51,6 +51,24 @@ impl BySnapshot {
     }
 }
 
+/// Fits a model to customers; the inner error says why these customers carry none.
+pub(crate) fn fit(model: Model, pasts: &[Past]) -> Result<std::result::Result<Fitted, String>> {
+    let repeats: Vec<u32> = pasts.iter().map(|past| past.repeats).collect();
+    let last: Vec<f64> = pasts.iter().map(|past| past.last).collect();
+    let observed: Vec<f64> = pasts.iter().map(|past| past.observed).collect();
+    let fitted = History::new(&repeats, &last, &observed, TimeUnit::Day)
+        .and_then(|history| btyd::fit(model, &history, &btyd::Params::default()));
+    match fitted {
+        Ok(fitted) => Ok(Ok(fitted)),
+        Err(
+            e @ (tenure_math::Error::Degenerate { .. }
+            | tenure_math::Error::NotConverged { .. }
+            | tenure_math::Error::TooFew { .. }),
+        ) => Ok(Err(e.to_string())),
+        Err(e) => Err(Error::math("the model of lifetimes")(e)),
+    }
+}
+
 /// What was seen of each row's customer, in days. Purchases on one day are one.
 pub(crate) fn pasts(table: &Table, rows: &[usize]) -> Vec<Past> {
     let days = table.feature("purchase_days", rows);
@@ -72,26 +90,16 @@ impl Lifetimes {
     /// # Errors
     /// A refused computation; that nobody came back is none.
     pub(crate) fn fit(pasts: &[Past]) -> Result<Self> {
-        let repeats: Vec<u32> = pasts.iter().map(|past| past.repeats).collect();
-        let last: Vec<f64> = pasts.iter().map(|past| past.last).collect();
-        let observed: Vec<f64> = pasts.iter().map(|past| past.observed).collect();
-        let fitted = History::new(&repeats, &last, &observed, TimeUnit::Day)
-            .and_then(|history| btyd::fit(MODEL, &history, &btyd::Params::default()));
-        match fitted {
+        Ok(match fit(MODEL, pasts)? {
             Ok(fitted) => {
                 let why_not = match fitted.dropout() {
                     Dropout::Identified { .. } => None,
                     Dropout::NotIdentified { reason, .. } => Some(reason.sentence().to_owned()),
                 };
-                Ok(Self { fitted: Some(fitted), why_not })
+                Self { fitted: Some(fitted), why_not }
             }
-            Err(
-                e @ (tenure_math::Error::Degenerate { .. }
-                | tenure_math::Error::NotConverged { .. }
-                | tenure_math::Error::TooFew { .. }),
-            ) => Ok(Self { fitted: None, why_not: Some(e.to_string()) }),
-            Err(e) => Err(Error::math("the model of lifetimes")(e)),
-        }
+            Err(why_not) => Self { fitted: None, why_not: Some(why_not) },
+        })
     }
 
     /// Why nobody can be called alive or gone; `None` where that can be said.

@@ -10,8 +10,10 @@
 //! not made: of a loyal customer with a long pause they would tell the pause alone, and who reads them would take a
 //! safe customer for one at risk.
 
+mod names;
 mod phrases;
 
+pub(crate) use names::short as short_name;
 pub use phrases::Theme;
 
 use crate::number;

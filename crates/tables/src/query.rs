@@ -97,6 +97,15 @@ pub const LABELS: Query =
 /// Buyers and spend of the portfolio in given windows.
 pub const PORTFOLIO: Query =
     query("portfolio", include_str!("../sql/marts/portfolio.sql"), include_str!("../sql/marts/portfolio.toml"));
+/// What customers looked like when a hold-out began, and on how many days they bought in it.
+pub const HOLD_OUT: Query =
+    query("hold_out", include_str!("../sql/marts/hold_out.sql"), include_str!("../sql/marts/hold_out.toml"));
+/// Repeat purchases by week, before a hold-out and in it.
+pub const REPEAT_WEEKS: Query = query(
+    "repeat_weeks",
+    include_str!("../sql/marts/repeat_weeks.sql"),
+    include_str!("../sql/marts/repeat_weeks.toml"),
+);
 /// The canonical table with another future.
 pub const ANOTHER_FUTURE: Query = query(
     "another_future",
@@ -209,6 +218,8 @@ pub const ALL: &[Query] = &[
     CUSTOMER_MATCH,
     LABELS,
     PORTFOLIO,
+    HOLD_OUT,
+    REPEAT_WEEKS,
     ANOTHER_FUTURE,
     ANOTHER_FUTURE_OF_CUSTOMERS,
     VALIDATE_LINES,

@@ -204,7 +204,15 @@ fn sections(stage: Stage) -> &'static [&'static str] {
             "constraints",
             "report",
         ],
-        Stage::Report => &["run.seed", "report", "data.currency", "churn.horizon_days", "value.horizon_days"],
+        Stage::Report => &[
+            "run.seed",
+            "report",
+            "data.currency",
+            "churn.horizon_days",
+            "churn.population",
+            "churn.active_days",
+            "value.horizon_days",
+        ],
     }
 }
 

@@ -16,6 +16,18 @@ fn hundred() -> Vec<f64> {
 }
 
 #[test]
+fn short_names_are_readable_and_tell_features_apart() {
+    let names = ["orders_decayed_90d", "attr_visits", "engagement_score", "recency_days"].map(super::short_name);
+    assert_eq!(names, ["orders decayed, 90 days", "visits", "engagement score", "days since last purchase"]);
+    let contract = query::FEATURES.contract().unwrap();
+    let mut all: Vec<String> = contract.columns.keys().map(|name| super::short_name(name)).collect();
+    let n = all.len();
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all.len(), n, "two features have one name");
+}
+
+#[test]
 fn every_feature_of_the_dictionary_has_a_phrase() {
     let contract = query::FEATURES.contract().unwrap();
     let keys = ["as_of", "customer_id"];

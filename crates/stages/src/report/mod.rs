@@ -6,13 +6,14 @@ mod scores;
 mod segments;
 
 use serde::{Deserialize, Serialize};
+use tenure_math::btyd::Fitted;
 use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::Result;
-use crate::summary::SegmentCheck;
+use crate::summary::{SegmentCheck, Window};
 
 /// What the report stage wrote.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +28,17 @@ pub struct Facts {
     pub segments: Vec<SegmentScores>,
     /// Whether the segments behave as their names say.
     pub checks: Vec<SegmentCheck>,
+    /// What the figures of a hold-out rest on; `None` where there are none.
+    pub hold_out: Option<HoldOut>,
+}
+
+/// Models of lifetimes that have seen nothing of a window, drawn against it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HoldOut {
+    /// The window.
+    pub window: Window,
+    /// The models, fitted to what was known when it began.
+    pub models: Vec<Fitted>,
 }
 
 pub use segments::SegmentScores;
@@ -38,9 +50,9 @@ pub use segments::SegmentScores;
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
-    let (figures, warnings) =
-        if config.report.figures { pictures::draw_all(config, engine, run)? } else { (Vec::new(), Vec::new()) };
+    let pictures::Pictures { figures, warnings, hold_out } =
+        if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
-    run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks }, warnings)?;
+    run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks, hold_out }, warnings)?;
     Ok(sentence)
 }

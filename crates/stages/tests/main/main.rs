@@ -9,6 +9,7 @@ mod boundaries;
 mod brute;
 mod customers;
 mod determinism;
+mod figures;
 mod leakage;
 mod models;
 mod planted;

@@ -54,6 +54,8 @@ fn two_months_give_segments_and_a_plan_but_no_models() {
     assert!(summary.warnings.iter().any(|w| w.contains("no churn model")), "{:?}", summary.warnings);
     assert!(out.join("figures/segment_distribution.svg").exists());
     assert!(!out.join("models/churn.json").exists() && !out.join("figures/roc_curve.svg").exists());
+    // There is nothing to hold out, but histories there are.
+    assert!(!out.join("figures/frequency_calibration.svg").exists());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tenure_tables::engine::EngineConfig;
+use tenure_tables::engine::{EngineConfig, Value};
 use tenure_tables::query;
 
 use crate::shop::{DAY_US, Line, Question, SEASON_DAYS, Tables, late, numbered, order, us};
@@ -341,6 +341,24 @@ fn labels_are_half_open() {
     for (as_of, days) in question().windows {
         assert_eq!(tables.labels(as_of, days).customers(), tables.features(as_of).customers(), "{as_of}");
     }
+}
+
+#[test]
+fn a_hold_out_counts_days_of_those_who_were_there() {
+    let tables = tables();
+    let window = [("start_us", Value::I64(us("2011-06-01"))), ("end_us", Value::I64(us("2011-07-01")))];
+    let of =
+        |sql: &str, more: (&'static str, Value)| tables.engine.select(sql, &[&window[..], &[more]].concat()).unwrap();
+    // Dan first bought later; Bob got something for nothing, which is no purchase; Eve's order counts though it arrived
+    // late.
+    let found = of(query::HOLD_OUT.sql, ("as_of", Value::Text("2011-06-01".to_owned())));
+    assert_eq!(found.texts("customer_id").unwrap(), ["00123", "bob", "cat", "eve"]);
+    assert_eq!(found.i64s("came").unwrap(), [1, 0, 0, 1]);
+    assert_eq!(found.i64s("purchase_days").unwrap(), [2, 2, 1, 1]);
+    // Weeks from 22 December 2010: 11 March, 31 May, 1 and 10 June. Cat's two orders are of one day, her first.
+    let found = of(query::REPEAT_WEEKS.sql, ("first_us", Value::I64(us("2010-12-22"))));
+    assert_eq!(found.i64s("week").unwrap(), [11, 22, 23, 24]);
+    assert_eq!(found.i64s("purchases").unwrap(), [1, 1, 1, 1]);
 }
 
 /// All that the chain leaves, as text.

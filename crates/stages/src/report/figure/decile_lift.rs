@@ -11,8 +11,9 @@ const NAME: &str = "decile_lift";
 pub struct DecileLiftData {
     /// Customers per group.
     pub customers: Vec<u64>,
-    /// Of these, customers who churned.
-    pub churners: Vec<u64>,
+    /// Of these, customers who churned; customers of one rank share theirs evenly between groups, so this need not be
+    /// whole.
+    pub churners: Vec<f64>,
 }
 
 /// Draws one bar per group with its churn rate and its lift over the average.
@@ -28,20 +29,21 @@ pub fn draw(data: &DecileLiftData, note: &Caption, theme: &Theme) -> Result<Figu
     if n < 2 || data.customers.contains(&0) {
         return check.degenerate("lift needs at least two groups, each with customers");
     }
-    if let Some(row) = (0..n).find(|i| data.churners[*i] > data.customers[*i]) {
-        let value = data.churners[row] as f64;
+    let can_be = |i: &usize| (0.0..=data.customers[*i] as f64 + 1e-9).contains(&data.churners[*i]);
+    if let Some(row) = (0..n).find(|i| !can_be(i)) {
+        let value = data.churners[row];
         return check.fail(Problem::Range {
             what: "churners",
             row,
             value,
-            expected: "no more than the customers of the group",
+            expected: "a number of the customers of the group",
         });
     }
-    let average = data.churners.iter().sum::<u64>() as f64 / data.customers.iter().sum::<u64>() as f64;
+    let average = data.churners.iter().sum::<f64>() / data.customers.iter().sum::<u64>() as f64;
     if average <= 0.0 {
         return check.degenerate("nobody churned, so there is nothing to concentrate");
     }
-    let rates: Vec<f64> = data.churners.iter().zip(&data.customers).map(|(c, of)| *c as f64 / *of as f64).collect();
+    let rates: Vec<f64> = data.churners.iter().zip(&data.customers).map(|(c, of)| (c / *of as f64).min(1.0)).collect();
     let subtitle =
         format!("Observed churn in {n} groups by predicted risk, the riskiest first; the line is the average");
     let head = Head { name: NAME, finding: finding(&rates, average), subtitle: &subtitle };

@@ -7,7 +7,7 @@ use super::{Check, Figure, Problem, Result, descending, number, ramp, table, tex
 
 const NAME: &str = "shap_beeswarm";
 /// Most features shown.
-const MOST_FEATURES: usize = 14;
+pub(in crate::report) const MOST_FEATURES: usize = 14;
 /// Most dots of a feature: more only darken it and swell the SVG.
 const MOST_DOTS: usize = 500;
 /// Height of a row.
@@ -271,5 +271,7 @@ fn finding(data: &ShapBeeswarmData, swarms: &[Swarm<'_>]) -> String {
         Some(second) => format!("; next is {} with {:.2}", second.feature.name, second.mean),
         None => String::new(),
     };
-    format!("{} moves the {} most, by {:.2} on average{how}{next}.", first.feature.name, data.outcome, first.mean)
+    let mut name = first.feature.name.chars();
+    let name: String = name.next().map(|c| c.to_uppercase().chain(name).collect()).unwrap_or_default();
+    format!("{name} moves the {} most, by {:.2} on average{how}{next}.", data.outcome, first.mean)
 }

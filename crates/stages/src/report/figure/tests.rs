@@ -155,7 +155,7 @@ fn budgets() -> BudgetCurveData {
 fn lift() -> DecileLiftData {
     DecileLiftData {
         customers: vec![434, 434, 434, 434, 434, 434, 434, 433, 433, 433],
-        churners: vec![389, 351, 322, 290, 262, 231, 192, 158, 109, 77],
+        churners: [389, 351, 322, 290, 262, 231, 192, 158, 109, 77].map(f64::from).to_vec(),
     }
 }
 
@@ -421,7 +421,7 @@ fn findings_say_what_the_numbers_say() {
         finding(budget_curve::draw(&data, &note, &theme)),
         "A budget of £100 is expected to earn £400 net; £1 more would add £1.00, and taking the highest values first would earn £300 (−25.0 %)."
     );
-    let data = DecileLiftData { customers: vec![10, 10], churners: vec![8, 2] };
+    let data = DecileLiftData { customers: vec![10, 10], churners: vec![8.0, 2.0] };
     assert_eq!(
         finding(decile_lift::draw(&data, &note, &theme)),
         "In the riskiest of 2 groups 80 % churned, 1.6 times the average of 50 %; in the safest 20 % did."
@@ -535,7 +535,7 @@ fn data_that_make_no_picture_are_refused_with_the_reason() {
     let mut data = budgets();
     data.budget.swap(3, 4);
     assert!(matches!(problem(budget_curve::draw(&data, &note, &theme)), Problem::Degenerate { .. }));
-    let data = DecileLiftData { customers: vec![5, 5], churners: vec![0, 0] };
+    let data = DecileLiftData { customers: vec![5, 5], churners: vec![0.0, 0.0] };
     assert!(matches!(problem(decile_lift::draw(&data, &note, &theme)), Problem::Degenerate { .. }));
     let mut data = gain();
     data.churn_rate = 1.0;

@@ -247,7 +247,7 @@ fn findings_of_models_say_what_the_numbers_say() {
     };
     assert_eq!(
         finding(shap_beeswarm::draw(&data, &note, &theme)),
-        "strong moves the log-odds of churn most, by 0.50 on average (high values lower it); next is weak with \
+        "Strong moves the log-odds of churn most, by 0.50 on average (high values lower it); next is weak with \
          0.10."
     );
     let expected = |name: &str, weekly: &[f64]| ExpectedTransactions { name: name.into(), weekly: weekly.to_vec() };
