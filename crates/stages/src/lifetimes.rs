@@ -102,6 +102,11 @@ impl Lifetimes {
         })
     }
 
+    /// The fitted model, where there is one.
+    pub(crate) fn fitted(&self) -> Option<&Fitted> {
+        self.fitted.as_ref()
+    }
+
     /// Why nobody can be called alive or gone; `None` where that can be said.
     pub(crate) fn why_not(&self) -> Option<&str> {
         self.why_not.as_deref()
