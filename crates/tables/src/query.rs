@@ -97,6 +97,12 @@ pub const LABELS: Query =
 /// Buyers and spend of the portfolio in given windows.
 pub const PORTFOLIO: Query =
     query("portfolio", include_str!("../sql/marts/portfolio.sql"), include_str!("../sql/marts/portfolio.toml"));
+/// How often and when each customer bought, in whole days.
+pub const PURCHASE_HISTORIES: Query = query(
+    "purchase_histories",
+    include_str!("../sql/marts/purchase_histories.sql"),
+    include_str!("../sql/marts/purchase_histories.toml"),
+);
 /// The canonical table with another future.
 pub const ANOTHER_FUTURE: Query = query(
     "another_future",
@@ -209,6 +215,7 @@ pub const ALL: &[Query] = &[
     CUSTOMER_MATCH,
     LABELS,
     PORTFOLIO,
+    PURCHASE_HISTORIES,
     ANOTHER_FUTURE,
     ANOTHER_FUTURE_OF_CUSTOMERS,
     VALIDATE_LINES,
