@@ -31,13 +31,13 @@ Examples:
   tenure value --out shop
   tenure value --out shop --model hurdle
   tenure value --out shop --score new_customers.parquet --to value.csv
-  tenure value --model bg-nbd customers.csv --unit week          a table: frequency, recency, T
-  tenure value --model pareto-nbd sales.xlsx --days 90           an order log
-  tenure value --model bg-bb donors.csv --periods 5              a table: frequency, recency, periods
+  tenure value --model bg-nbd customers.csv --unit week   a table: frequency, recency, T
+  tenure value --model pareto-nbd sales.xlsx --days 90    an order log
+  tenure value --model bg-bb donors.csv --periods 5       a table: frequency, recency, periods
 
-A table does not say what its times are measured in: lifetimes makes days unless told otherwise, the data of the papers
-are in weeks, and a wrong guess is a value seven times too large. So no unit is assumed. Without --unit, parameters,
-likelihood and P(alive) are given, which need none, and what lies ahead is left empty.")]
+A table does not say what its times are measured in: lifetimes makes days unless told otherwise, the data of the \
+papers are in weeks, and a wrong guess is a value seven times too large. So no unit is assumed. Without --unit, \
+parameters, likelihood and P(alive) are given, which need none, and what lies ahead is left empty.")]
 pub(crate) struct Args {
     /// Table of histories or order log for a model that needs no run: CSV or Parquet, an order log in any form that
     /// `tenure run` reads.

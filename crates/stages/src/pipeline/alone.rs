@@ -8,8 +8,8 @@ use crate::artifact::{self, Run};
 use crate::config::Config;
 use crate::ctx::{Ctx, Stage};
 use crate::error::{Error, Result};
-use crate::given;
 use crate::value::alone::{self, Answer, Histories, Model, Question, Read};
+use crate::{given, number};
 
 /// Puts a question to a file and writes the predictions to `to`, CSV or Parquet, whole or not at all.
 ///
@@ -22,14 +22,16 @@ pub fn alone(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, t
         .num_threads(ctx.threads)
         .build()
         .map_err(|e| Error::io(file)(std::io::Error::other(e)))?;
-    let (answer, columns) = match alone::read(file, question)? {
-        Read::Histories(histories) => pool.install(|| alone::answer(question, histories))?,
-        Read::Periods(periods) => alone::answer_occasions(question, periods)?,
-        Read::Other if question.model == Model::BgBb => return Err(no_occasions(file)),
-        Read::Other => {
-            let histories = of_log(ctx, config, question, file, to)?;
-            pool.install(|| alone::answer(question, histories))?
+    let (answer, columns) = match (question.model, alone::read(file, question)?) {
+        (Model::AnyTime(model), Read::Histories(histories)) => {
+            pool.install(|| alone::answer(question, model, histories))?
         }
+        (Model::AnyTime(model), Read::Other) => {
+            let histories = of_log(ctx, config, question, file, to)?;
+            pool.install(|| alone::answer(question, model, histories))?
+        }
+        (_, Read::Periods(periods)) => alone::answer_occasions(question, periods)?,
+        (Model::BgBb, _) => return Err(no_occasions(file)),
     };
     given::put(file, to, &columns)?;
     Ok(Answer { to: to.display().to_string(), ..answer })
@@ -51,8 +53,9 @@ fn of_log(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, to: 
     let mut histories = alone::of_log(&engine(ctx, config)?, &cleaned, &name, !counts_only, question)?;
     if let Some(lines) = facts(Stage::Clean, "quarantined").and_then(|v| v.as_u64()).filter(|lines| *lines > 0) {
         histories.notes.push(format!(
-            "{lines} of {} lines were set aside; `tenure run FILE` keeps them with their reasons",
-            facts(Stage::Clean, "rows_in").and_then(|v| v.as_u64()).unwrap_or(lines)
+            "{} of {} lines were set aside; `tenure run FILE` keeps them with their reasons",
+            number::count(lines),
+            number::count(facts(Stage::Clean, "rows_in").and_then(|v| v.as_u64()).unwrap_or(lines))
         ));
     }
     let warnings = [Stage::Ingest, Stage::Clean].map(|stage| run.manifest.warnings.get(stage.name()).cloned());
@@ -68,21 +71,27 @@ fn neither(error: Error) -> Error {
     if !problem.contains("no column is") {
         return error;
     }
+    let cure = read.cure().unwrap_or_default();
+    // The reader's own cure is about a delimiter; what has one column by any is separated by blanks.
+    let log = if cure.contains("only one column") {
+        "a file whose columns are separated by blanks, or that has no header, has to become CSV first".to_owned()
+    } else {
+        format!("of an order log: {cure}")
+    };
     Error::Input {
         problem,
         place: None,
         cure: format!(
-            "give a table with the columns frequency, recency and T, one row per customer; or an order log with a header, \
-             such as customer_id,date,amount, and commas, semicolons or tabs between the columns ({})",
-            read.cure().unwrap_or_default()
+            "give a table with the columns frequency, recency and T, one row per customer, or an order log with a header \
+             such as customer_id,date,amount; {log}"
         ),
     }
 }
 
 fn no_occasions(file: &Path) -> Error {
     let name = file.display().to_string();
-    if !file.exists() {
-        return Error::io(file)(std::io::ErrorKind::NotFound.into());
+    if let Err(e) = std::fs::metadata(file) {
+        return Error::io(file)(e);
     }
     Error::Input {
         problem: format!("{name} is no table of occasions"),

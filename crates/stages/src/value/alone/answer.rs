@@ -2,11 +2,12 @@
 
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use serde::Serialize;
-use tenure_math::btyd::{self, Discount, Fitted, History, Money, Past, Span, TimeUnit, gamma_gamma};
+use tenure_math::btyd::{self, Discount, Fitted, History, Model, Money, Past, Span, TimeUnit, gamma_gamma};
 use tenure_tables::store::Column;
 
-use super::{Columns, Model, Question, Source, refused, word_of};
+use super::{Columns, Question, Source, refused, word_of};
 use crate::error::{Error, Result};
+use crate::number;
 use crate::time::Instant;
 
 /// Months that a lifetime value reaches.
@@ -188,8 +189,7 @@ struct Said {
 ///
 /// # Errors
 /// [`Error::Input`] where the customers determine no model.
-pub(crate) fn answer(question: &Question, given: Histories) -> Result<(Answer, Columns)> {
-    let Model::AnyTime(model) = question.model else { unreachable!("occasions have an answer of their own") };
+pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Result<(Answer, Columns)> {
     // Without a unit the model is per unit of the table, whichever that is; nothing below then looks ahead.
     let unit = given.unit.unwrap_or(TimeUnit::Week);
     let fitted = History::new(&given.repeats, &given.last, &given.observed, unit)
@@ -322,8 +322,9 @@ fn spend(given: &Histories, notes: &mut Vec<String>) -> Result<Option<gamma_gamm
     }
     if unpaid > 0 {
         notes.push(format!(
-            "{unpaid} customers who bought again spent 0 on it: they take no part in the model of spend and have no \
-             lifetime value"
+            "{} customers who bought again spent 0 on it: they take no part in the model of spend and have no lifetime \
+             value",
+            number::count(unpaid)
         ));
     }
     match gamma_gamma::fit(&repeats, &means) {

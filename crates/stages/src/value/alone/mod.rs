@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 pub use answer::{Answer, Clv, Customer, Dropout, Estimate, Nbd, Spend};
 pub(crate) use answer::{Histories, answer};
 pub(crate) use log::histories as of_log;
-pub(crate) use occasions::{Periods, answer as answer_occasions};
+pub(crate) use occasions::answer as answer_occasions;
 pub(crate) use table::{Read, read};
 
 /// Predictions: columns of one length, by name.

@@ -16,7 +16,7 @@ type Known = (&'static str, &'static [&'static str]);
 
 const FREQUENCY: Known = ("frequency", &["x", "frequency_cal"]);
 const RECENCY: Known = ("recency", &["t_x", "tx", "recency_cal"]);
-const OBSERVED: Known = ("T", &["t", "t_cal"]);
+const OBSERVED: Known = ("T", &["t_cal"]);
 const PERIODS: Known = ("periods", &["n", "n_periods"]);
 const SPEND: Known = ("monetary_value", &["zbar", "m_x", "monetary", "monetary_value_cal"]);
 const CUSTOMER: Known = ("customer_id", &["id", "customer", "customerid", "cust", "custid"]);
