@@ -93,8 +93,17 @@ impl Given {
 /// # Errors
 /// [`Error::Input`] when `to` is `file` itself, lies in the run or has another ending; [`Error::Io`].
 pub(crate) fn write(run: &Run, file: &Path, to: &Path, columns: &[(&str, Column)]) -> Result<()> {
+    check(run, file, to)?;
+    put(file, to, columns)
+}
+
+/// [`write`] where there is no run.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn put(file: &Path, to: &Path, columns: &[(&str, Column)]) -> Result<()> {
     let draft = to.with_extension("unfinished");
-    let written = match check(run, file, to)? {
+    let written = match check_place(file, to)? {
         true => write_csv(columns, &draft),
         false => store::write_columns(&draft, columns).map(|_| ()).map_err(Error::from),
     };
@@ -105,30 +114,43 @@ pub(crate) fn write(run: &Run, file: &Path, to: &Path, columns: &[(&str, Column)
     moved
 }
 
-/// Whether the scores go into a CSV file; refuses where they cannot go.
+/// Refuses a file where the scores cannot go.
 ///
 /// # Errors
 /// As [`write`].
-pub(crate) fn check(run: &Run, file: &Path, to: &Path) -> Result<bool> {
+pub(crate) fn check(run: &Run, file: &Path, to: &Path) -> Result<()> {
+    check_place(file, to)?;
+    // Under the run's folder everything is the run's own, compared by hash before it is used.
+    let of_run = run.folder().parent().and_then(Path::parent).and_then(|out| out.canonicalize().ok());
+    if of_run.is_some_and(|out| folder_of(to).canonicalize().is_ok_and(|parent| parent.starts_with(&out))) {
+        return Err(refuse(to, "lies in the folder of the run", "name a file outside of it with --to"));
+    }
+    Ok(())
+}
+
+/// Whether what goes to `to` is CSV; refuses where it cannot go, whatever run there is.
+///
+/// # Errors
+/// As [`write`].
+pub(crate) fn check_place(file: &Path, to: &Path) -> Result<bool> {
     let ending = to.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     let is_csv = match ending.as_deref() {
         Some("csv") => true,
         Some("parquet") => false,
         _ => return Err(refuse(to, "is neither .csv nor .parquet", "name a file with one of these endings")),
     };
-    // Under the run's folder everything is the run's own, compared by hash before it is used.
-    let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.is_dir() {
+    if !folder_of(to).is_dir() {
         return Err(refuse(to, "lies in a folder that does not exist", "make the folder, or name another file"));
-    }
-    let of_run = run.folder().parent().and_then(Path::parent).and_then(|out| out.canonicalize().ok());
-    if of_run.is_some_and(|out| parent.canonicalize().is_ok_and(|parent| parent.starts_with(&out))) {
-        return Err(refuse(to, "lies in the folder of the run", "name a file outside of it with --to"));
     }
     if file.canonicalize().is_ok_and(|file| to.canonicalize().is_ok_and(|to| to == file)) {
         return Err(refuse(to, "is the table that is scored", "name another file with --to"));
     }
     Ok(is_csv)
+}
+
+/// The folder that a file lies in.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn write_csv(columns: &[(&str, Column)], path: &Path) -> Result<()> {

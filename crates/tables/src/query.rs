@@ -106,6 +106,12 @@ pub const REPEAT_WEEKS: Query = query(
     include_str!("../sql/marts/repeat_weeks.sql"),
     include_str!("../sql/marts/repeat_weeks.toml"),
 );
+/// How often and when each customer bought, in whole days.
+pub const PURCHASE_HISTORIES: Query = query(
+    "purchase_histories",
+    include_str!("../sql/marts/purchase_histories.sql"),
+    include_str!("../sql/marts/purchase_histories.toml"),
+);
 /// The canonical table with another future.
 pub const ANOTHER_FUTURE: Query = query(
     "another_future",
@@ -220,6 +226,7 @@ pub const ALL: &[Query] = &[
     PORTFOLIO,
     HOLD_OUT,
     REPEAT_WEEKS,
+    PURCHASE_HISTORIES,
     ANOTHER_FUTURE,
     ANOTHER_FUTURE_OF_CUSTOMERS,
     VALIDATE_LINES,

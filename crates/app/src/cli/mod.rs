@@ -10,6 +10,7 @@ mod run;
 mod settings;
 mod sql;
 mod stage;
+mod value;
 
 use std::time::Instant;
 
@@ -51,7 +52,7 @@ enum Command {
     Features(stage::Features),
     Segment(stage::Segment),
     Churn(stage::Churn),
-    Value(stage::Value),
+    Value(value::Args),
     Allocate(stage::Allocate),
     Report(stage::Report),
     Backtest(backtest::Args),

@@ -1,10 +1,10 @@
 //! The stages one by one, each on the folder that the one before has left.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use tenure_stages::artifact::Run;
-use tenure_stages::config::{ChurnModel, Config, Overrides, ValueModel};
+use tenure_stages::config::{ChurnModel, Config, Overrides};
 use tenure_stages::ctx::Stage;
 use tenure_stages::{features, ingest, pipeline, segment};
 
@@ -105,31 +105,16 @@ pub(crate) struct Churn {
     /// Model to use [default: the champion of `tenure backtest`, else pooled].
     #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ChurnModel::WORDS]))]
     model: Option<String>,
-    #[command(flatten)]
-    scoring: Scoring,
+    /// Compute nothing anew: score the customers of a table of features (CSV or Parquet) by the run's saved model.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "seed", "threads", "model"])]
+    score: Option<PathBuf>,
+    /// Where the scores go, .csv or .parquet [default: named after FILE and the stage, in the current folder].
+    #[arg(long, value_name = "FILE", requires = "score")]
+    to: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     horizon: ChurnHorizon,
-}
-
-/// Stage 7: estimate each customer's value with an interval, and test it on later data.
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Examples:
-  tenure value --out shop
-  tenure value --out shop --model hurdle
-  tenure value --out shop --score new_customers.parquet --to value.csv")]
-pub(crate) struct Value {
-    /// Model to use [default: the champion of `tenure backtest`, else pooled].
-    #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ValueModel::WORDS]))]
-    model: Option<String>,
-    #[command(flatten)]
-    scoring: Scoring,
-    #[command(flatten)]
-    common: Common,
-    #[command(flatten)]
-    horizon: ValueHorizon,
 }
 
 /// Stage 8: choose an offer for each customer under the budget, with a certificate in money.
@@ -204,49 +189,23 @@ impl Segment {
     }
 }
 
-/// A saved model on other customers.
-#[derive(Debug, clap::Args)]
-struct Scoring {
-    /// Compute nothing anew: score the customers of a table of features (CSV or Parquet) by the run's saved model.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["config", "seed", "threads", "model"])]
-    score: Option<PathBuf>,
-    /// Where the scores go, .csv or .parquet [default: named after FILE and the stage, in the current folder].
-    #[arg(long, value_name = "FILE", requires = "score")]
-    to: Option<PathBuf>,
-}
-
-impl Scoring {
-    /// Scores a table, where one is named; gives whether it was.
-    fn run(self, common: &Common, stage: Stage) -> Result<bool, Error> {
-        let Some(file) = self.score else { return Ok(false) };
-        let to = self.to.unwrap_or_else(|| {
-            let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-            PathBuf::from(format!("{stem}_{}.parquet", stage.name()))
-        });
-        ui::show_forecast(&pipeline::score(&Run::open(&common.out)?, stage, &file, &to)?, common.format)?;
-        Ok(true)
-    }
+/// Scores a table by the model that the run has saved of a stage; the scores are named after both unless `to` is given.
+pub(super) fn score(common: &Common, stage: Stage, file: &Path, to: Option<PathBuf>) -> Result<(), Error> {
+    let to = to.unwrap_or_else(|| {
+        let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+        PathBuf::from(format!("{stem}_{}.parquet", stage.name()))
+    });
+    ui::show_forecast(&pipeline::score(&Run::open(&common.out)?, stage, file, &to)?, common.format)
 }
 
 impl Churn {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        if self.scoring.run(&self.common, Stage::Churn)? {
-            return Ok(());
+        if let Some(file) = &self.score {
+            return score(&self.common, Stage::Churn, file, self.to);
         }
         let overrides = Overrides { churn_model: self.model, ..self.common.overrides() };
         let config = self.common.continued(&self.horizon.lay_over(overrides))?;
         run(&self.common, &config, start, Stage::Churn, &[])
-    }
-}
-
-impl Value {
-    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
-        if self.scoring.run(&self.common, Stage::Value)? {
-            return Ok(());
-        }
-        let overrides = Overrides { value_model: self.model, ..self.common.overrides() };
-        let config = self.common.continued(&self.horizon.lay_over(overrides))?;
-        run(&self.common, &config, start, Stage::Value, &[])
     }
 }
 
@@ -264,7 +223,13 @@ impl Report {
     }
 }
 
-fn run(common: &Common, config: &Config, start: Instant, stage: Stage, files: &[PathBuf]) -> Result<(), Error> {
+pub(super) fn run(
+    common: &Common,
+    config: &Config,
+    start: Instant,
+    stage: Stage,
+    files: &[PathBuf],
+) -> Result<(), Error> {
     let report = common.in_world(config, start, |ctx| pipeline::run_stage(ctx, config, stage, files, &common.out))?;
     ui::show_stage(&report, common.format)
 }

@@ -1,5 +1,6 @@
 //! What people and programs read: data on standard output, words on standard error.
 
+mod alone;
 mod answer;
 mod audit;
 mod backtest;
@@ -27,6 +28,7 @@ use tenure_stages::pipeline::{self, StageReport};
 use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
 use tenure_stages::tables::Listed;
+use tenure_stages::value::alone::Answer as Alone;
 
 use crate::error::Error;
 
@@ -186,6 +188,15 @@ pub(crate) fn show_forecast(scored: &pipeline::Scored, format: Format) -> Result
         Format::Table => print(&stage::scored(scored)),
         Format::Json => print(&json(&as_value(scored))),
         Format::Csv => print(&csv(&as_value(scored))),
+    }
+}
+
+/// Shows what a buy-till-you-die model says of one file.
+pub(crate) fn show_alone(answer: &Alone, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&alone::page(answer, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(answer))),
+        Format::Csv => print(&csv(&as_value(answer))),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What holds for the whole program: the rules of the house, and the commands as a user meets them.
 
+mod alone;
 mod cli;
 mod crash;
 mod documents;

@@ -141,6 +141,14 @@ pub fn fit(pasts: &[Occasions], counts: &[u64]) -> Result<Fitted> {
     })
 }
 
+impl Fitted {
+    /// Akaike's criterion: `2 k - 2 ln L`; smaller is better.
+    #[must_use]
+    pub fn aic(&self) -> f64 {
+        2.0 * (4.0 - self.log_likelihood)
+    }
+}
+
 impl BgBb {
     /// A model with these parameters.
     ///

@@ -265,6 +265,13 @@ impl Fitted {
         2.0 * (self.estimates.len() as f64 - self.log_likelihood)
     }
 
+    /// The log-likelihood of the NBD fitted to the same history: of the same customers, where nobody leaves.
+    #[must_use]
+    pub fn nbd_log_likelihood(&self) -> f64 {
+        let (Dropout::Identified { gain, .. } | Dropout::NotIdentified { gain, .. }) = self.dropout;
+        self.log_likelihood - gain
+    }
+
     /// How the descent went.
     #[must_use]
     pub fn convergence(&self) -> &Convergence {

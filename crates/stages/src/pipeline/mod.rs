@@ -1,5 +1,6 @@
 //! The pipeline: the only room that sees all stages. It runs them in order on one folder and says what they found.
 
+mod alone;
 pub mod audit;
 mod backtest;
 mod demo;
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tenure_tables::engine::{Engine, EngineConfig};
 
+pub use alone::alone;
 pub use demo::demo;
 pub use score::{Scored, score};
 

@@ -6,6 +6,7 @@
 //! season of last year says, where the data hold it. What a customer is worth that stays is a model of its own (`kept`).
 //! The evaluation touches the test window once.
 
+pub mod alone;
 mod candidates;
 mod card;
 mod contest;

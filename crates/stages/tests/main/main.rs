@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, clippy::print_stderr)]
 
+mod alone;
 mod audit;
 mod balance;
 mod boundaries;

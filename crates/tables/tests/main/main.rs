@@ -6,6 +6,7 @@
 mod contracts;
 mod customers;
 mod futures;
+mod histories;
 mod identity;
 mod queries;
 mod shop;

@@ -1,0 +1,148 @@
+//! `tenure value`: stage 7 of a run, or buy till you die on one file without a run.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use tenure_stages::config::{DateOrder, Overrides, ValueModel};
+use tenure_stages::ctx::Stage;
+use tenure_stages::pipeline;
+use tenure_stages::value::alone::{Model, Options, Question, UNITS};
+
+use super::settings::{Common, ValueHorizon, words};
+use super::stage;
+use crate::error::Error;
+use crate::ui;
+
+/// Stage 7: estimate each customer's value with an interval, and test it on later data. With FILE: a buy-till-you-die
+/// model on that file alone.
+///
+/// Without FILE this is a stage of the run in --out. With FILE and --model bg-nbd, mbg-nbd, pareto-nbd, nbd or bg-bb
+/// no run is needed: the model is fitted to FILE and its predictions are written to --to.
+///
+/// FILE is a table with one row per customer and the columns frequency (purchases after the first; x), recency (time
+/// from the first purchase to the last; t_x) and T (time from the first purchase to the end of observation), where
+/// known monetary_value (mean spend of the purchases after the first; zbar) and customer_id (ID). For the BG/BB the
+/// columns are frequency, recency, periods and, where a row stands for several customers, weights. Every other file is
+/// read as an order log, as `tenure run` does, and brought to purchase days: several orders on a day are one, returns
+/// are none, and neither is an order that was cancelled as a whole.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tenure value --out shop
+  tenure value --out shop --model hurdle
+  tenure value --out shop --score new_customers.parquet --to value.csv
+  tenure value --model bg-nbd customers.csv --unit week   a table: frequency, recency, T
+  tenure value --model pareto-nbd sales.xlsx --days 90    an order log
+  tenure value --model bg-bb donors.csv --periods 5       a table: frequency, recency, periods
+
+A table does not say what its times are measured in: lifetimes makes days unless told otherwise, the data of the \
+papers are in weeks, and a wrong guess is a value seven times too large. So no unit is assumed. Without --unit, \
+parameters, likelihood and P(alive) are given, which need none, and what lies ahead is left empty.")]
+pub(crate) struct Args {
+    /// Table of histories or order log for a model that needs no run: CSV or Parquet, an order log in any form that
+    /// `tenure run` reads.
+    #[arg(value_name = "FILE", group = "table", conflicts_with_all = ["out", "seed", "fresh", "value_days"])]
+    file: Option<PathBuf>,
+    /// Model to use [default: the champion of `tenure backtest`, else pooled]; those with hyphens take a FILE.
+    #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ValueModel::WORDS, Model::WORDS]))]
+    model: Option<String>,
+    /// What the times in FILE are measured in; for an order log the unit of the parameters [default there: week].
+    #[arg(long, value_name = "UNIT", requires = "file", value_parser = words(&[UNITS]))]
+    unit: Option<String>,
+    /// Days to look ahead for expected purchases [default: 180].
+    #[arg(long, value_name = "N", requires = "file", allow_negative_numbers = true)]
+    days: Option<f64>,
+    /// Occasions to look ahead, for bg-bb [default: 5].
+    #[arg(long, value_name = "N", requires = "file")]
+    periods: Option<u32>,
+    /// Yearly discount rate of the lifetime value of 12 months, which counts all of the spend [default: 0.1].
+    #[arg(long, value_name = "RATE", requires = "file", allow_negative_numbers = true)]
+    discount: Option<f64>,
+    /// Order of day, month and year in an order log where the data do not settle it [default: auto].
+    #[arg(long, value_name = "ORDER", requires = "file", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
+    date_order: Option<String>,
+    /// Compute nothing anew: score the customers of a table of features (CSV or Parquet) by the run's saved model.
+    #[arg(long, value_name = "FILE", group = "table", conflicts_with_all = ["config", "seed", "threads", "model"])]
+    score: Option<PathBuf>,
+    /// Where scores or predictions go, .csv or .parquet [default: named after FILE and the stage or model, in the
+    /// current folder].
+    #[arg(long, value_name = "FILE", requires = "table")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    horizon: ValueHorizon,
+}
+
+impl Args {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        if self.file.is_some() {
+            return self.alone(start);
+        }
+        if let Some(file) = &self.score {
+            return stage::score(&self.common, Stage::Value, file, self.to);
+        }
+        // The stage knows the MBG/NBD too; the others are for a file of their own.
+        let model = match self.model.as_deref() {
+            Some("mbg-nbd") => Some("mbg_nbd".to_owned()),
+            Some(word) if Model::WORDS.contains(&word) => {
+                return Err(usage(
+                    format!("--model {word} needs a FILE: it is no model of a run"),
+                    format!("name a table or an order log: tenure value --model {word} FILE"),
+                ));
+            }
+            _ => self.model,
+        };
+        let overrides = Overrides { value_model: model, ..self.common.overrides() };
+        let config = self.common.continued(&self.horizon.lay_over(overrides))?;
+        stage::run(&self.common, &config, start, Stage::Value, &[])
+    }
+
+    fn alone(self, start: Instant) -> Result<(), Error> {
+        let file = self.file.unwrap_or_default();
+        let words = Model::WORDS.join(", ");
+        let Some(word) = self.model else {
+            return Err(usage(
+                format!("{} needs a --model", file.display()),
+                format!("say which: {words}; or leave the file out for the stage of a run"),
+            ));
+        };
+        let Some(model) = Model::of(&word) else {
+            return Err(usage(
+                format!("--model {word} belongs to a run and takes no FILE"),
+                format!("for {} alone take one of {words}; for a run, `tenure run FILE` first", file.display()),
+            ));
+        };
+        let options = Options { unit: self.unit, days: self.days, periods: self.periods, discount: self.discount };
+        let question = Question::new(model, &options)?;
+        let to = self.to.unwrap_or_else(|| beside(&file, &word));
+        let config = self.common.fresh(&Overrides { date_order: self.date_order, ..self.common.overrides() })?;
+        let common = &self.common;
+        let answer = common.in_world(&config, start, |ctx| pipeline::alone(ctx, &config, &question, &file, &to))?;
+        ui::show_alone(&answer, common.format)
+    }
+}
+
+/// `shop/sales.csv.gz` and `bg-nbd` make `sales_bg_nbd.csv`, in the current folder.
+fn beside(file: &Path, model: &str) -> PathBuf {
+    let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let stem = Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    PathBuf::from(format!("{stem}_{}.csv", model.replace('-', "_")))
+}
+
+fn usage(problem: String, cure: String) -> Error {
+    Error::Stages(tenure_stages::Error::Input { problem, place: Some("--model".to_owned()), cure })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predictions_are_named_after_file_and_model() {
+        assert_eq!(beside(Path::new("shop/sales.csv.gz"), "bg-nbd"), Path::new("sales_bg_nbd.csv"));
+        assert_eq!(beside(Path::new("t.parquet"), "nbd"), Path::new("t_nbd.csv"));
+        assert_eq!(beside(Path::new(".."), "nbd"), Path::new("_nbd.csv"));
+    }
+}
