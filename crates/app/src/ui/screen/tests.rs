@@ -17,8 +17,10 @@ fn full() -> Summary {
     let churn_score = |model: &str, auc: f64| ChurnScore {
         model: model.into(),
         auc: estimate(auc, 0.013),
+        average_precision: estimate(auc + 0.02, 0.014),
         ece: Some(0.021),
         brier: Some(0.178),
+        log_loss: Some(0.531),
     };
     let value_score = |model: &str, r2: f64| ValueScore {
         model: model.into(),
@@ -77,7 +79,15 @@ fn full() -> Summary {
             customers: 5_200,
             churn_rate: 0.612,
             models: vec![churn_score("logistic", 0.789), churn_score("boosting", 0.785), churn_score("recency", 0.731)],
-            threshold: Threshold { beta: 2.0, p_churn: 0.213, f_beta: 0.891, f_beta_everybody: 0.888 },
+            threshold: Threshold {
+                beta: 2.0,
+                p_churn: 0.213,
+                f_beta: 0.891,
+                f_beta_everybody: 0.888,
+                precision: Some(0.63),
+                recall: Some(0.99),
+                flagged_share: 0.96,
+            },
         }),
         value: Finding::Measured(ValueQuality {
             model: "boosting".into(),
