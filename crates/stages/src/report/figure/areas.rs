@@ -41,9 +41,12 @@ pub(super) fn list(sheet: &mut Sheet<'_>, key: &Key<'_>, areas: &[Area<'_>], x: 
         }
         sheet.text(scale.at(*value), bottom + 14.0, &label, tick.at(Anchor::Middle));
     }
-    if key.chance > low + 1e-9 {
-        let at = scale.at(key.chance);
-        sheet.dashed(&[(at, top + 25.0), (at, bottom + 2.0)], sheet.theme.muted, 1.0);
+    for i in 0..areas.len() {
+        // Between the names, which stand above.
+        let (at, y) = (scale.at(key.chance), top + ROW * i as f64 + 34.0);
+        if key.chance > low + 1e-9 {
+            sheet.dashed(&[(at, y - 9.0), (at, y + 9.0)], sheet.theme.muted, 1.0);
+        }
     }
     let half = tick.width(key.chance_words) / 2.0;
     let middle = scale.at(key.chance).max(scale.from + half).min(scale.to - tick.width("perfect") - 12.0 - half);

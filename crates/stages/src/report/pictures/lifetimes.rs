@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn weeks_of_a_process_without_leaving_are_alike_once_everybody_is_there() {
-        let pasts = [past(0, 0.0, 10.0), past(2, 5.0, 14.0), past(1, 3.0, 3.0)];
+        let pasts = [past(0, 0.0, 10.0), past(9, 12.0, 14.0), past(0, 0.0, 3.0)];
         let fitted = lifetimes::fit(Model::Nbd, &pasts).unwrap().unwrap();
         let rate = fitted.expected(days(1.0).unwrap());
         let mut customers = vec![0.0; 15];
