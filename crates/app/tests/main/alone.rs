@@ -121,7 +121,7 @@ fn what_cannot_be_is_refused_with_row_and_column() {
         ("1,2,long", "T in row 3 of t.csv is \"long\", which is no number", "row 3, column T"),
         ("1,2,inf", "T in row 3 of t.csv is \"inf\", which is no number", "column T"),
         ("1,2,", "T in row 3 of t.csv is empty", "column T"),
-        ("1,2", "t.csv cannot be read as a table", "t.csv"),
+        ("1,2", "row 3 of t.csv has 2 cells, and the header has 3", "t.csv, row 3"),
     ] {
         let error = value("t.csv", &format!("frequency,recency,T\n{good}{row}\n"), "bg-nbd");
         assert!(error.contains(says) && error.contains(place), "{row}: {error}");

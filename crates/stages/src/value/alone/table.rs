@@ -285,10 +285,16 @@ fn cells(file: &Path) -> Result<Option<Cells>> {
 
 fn of_csv(file: &Path) -> Result<Option<Cells>> {
     let name = file.display().to_string();
-    let faulty = |e: csv::Error| Error::Input {
-        problem: format!("{name} cannot be read as a table: {e}"),
-        place: Some(name.clone()),
-        cure: "give a CSV file with a header and as many cells in every row".to_owned(),
+    let faulty = |e: &csv::Error, row: usize, headers: usize| {
+        let what = match e.kind() {
+            csv::ErrorKind::UnequalLengths { len, .. } => format!("has {len} cells, and the header has {headers}"),
+            _ => "is no text in UTF-8".to_owned(),
+        };
+        Error::Input {
+            problem: format!("row {row} of {name} {what}: it cannot be read as a table"),
+            place: Some(format!("{name}, row {row}")),
+            cure: "give a CSV file in UTF-8 with a header and as many cells in every row".to_owned(),
+        }
     };
     for delimiter in [b',', b';', b'\t'] {
         let opened = std::fs::File::open(file).map_err(Error::io(file))?;
@@ -301,7 +307,7 @@ fn of_csv(file: &Path) -> Result<Option<Cells>> {
             continue;
         }
         for record in reader.records() {
-            let record = record.map_err(faulty)?;
+            let record = record.map_err(|e| faulty(&e, cells.rows.len() + 1, cells.headers.len()))?;
             let cell = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(str::to_owned);
             cells.rows.push(record.iter().map(cell).collect());
         }
