@@ -153,6 +153,7 @@ fn write_labels(
                 ("customer_id", Column::Text(Vec::new())),
                 ("horizon_days", Column::I64(Vec::new())),
                 ("orders", Column::I64(Vec::new())),
+                ("first_purchase_days", Column::F64(Vec::new())),
                 ("spend_gross", Column::F64(Vec::new())),
                 ("spend_net", Column::F64(Vec::new())),
             ],
