@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 use crate::panel::Table;
 use crate::time::Instant;
 
+/// What the contributions to churn call the probability of silence, which is no column of the features.
+pub(crate) const SILENCE: &str = "own_rhythm";
 /// The model that is fitted.
 const MODEL: Model = Model::MbgNbd;
 /// Probabilities nearer to certainty are no more certain than this: a model so simple cannot know.

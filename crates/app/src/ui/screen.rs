@@ -190,7 +190,7 @@ fn churn(quality: &ChurnQuality, is_crowded: bool, style: Style) -> Vec<String> 
     lines.extend(columns(&rows));
     let threshold = &quality.threshold;
     lines.push(format!(
-        "  Acting from p = {} flags {} (precision {}, recall {}): F{} {}; flagging everybody: {}.",
+        "  From p = {} on {} are flagged: precision {}, recall {}, F{} {} (everybody: {}).",
         fixed(threshold.p_churn, 3),
         percent(threshold.flagged_share),
         or_nothing(threshold.precision, |v| fixed(v, 2)),

@@ -26,9 +26,6 @@ const SEGMENT_ROWS: usize = 400;
 /// The feature that says which segment a customer is in.
 const SEGMENT: &str = "segment_rank";
 
-/// What the contributions call the probability of silence by the MBG/NBD, the last of their columns but one.
-pub(crate) const SILENCE: &str = "own_rhythm";
-
 /// Rows to forecast.
 pub(crate) struct Input<'a> {
     pub(crate) table: &'a Table,
@@ -134,7 +131,7 @@ impl Parts {
         }
     }
 
-    /// What each feature, and last of them the silence that the MBG/NBD expects ([`SILENCE`]), adds to each row's
+    /// What each feature, and last of them the silence that the MBG/NBD expects (`own_rhythm`), adds to each row's
     /// uncalibrated log-odds, and what is there without any of them after it: exact for the trees (TreeSHAP), the
     /// regression, and their pool. Of recency alone all is in that feature.
     ///

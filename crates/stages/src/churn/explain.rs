@@ -3,12 +3,13 @@
 use tenure_math::calibrate::Platt;
 use tenure_math::num::Matrix;
 
-use super::candidates::{Input, SILENCE};
+use super::candidates::Input;
 use super::{Parts, Room};
 use crate::artifact;
 use crate::config::ChurnModel;
 use crate::error::{Error, Result};
 use crate::explain::{Explained, Places};
+use crate::lifetimes::SILENCE;
 use crate::reasons::Outcome;
 
 impl Room<'_> {

@@ -41,10 +41,6 @@ impl Room<'_> {
 
     /// The part of each churn probability that is of having left already, if who stays keeps its pace.
     fn gone(&self, rows: &[usize], p_churn: &[f64]) -> Result<Vec<f64>> {
-        let alive = self.panel.lifetimes.at(self.timeline.as_of)?.p_alive(&pasts(&self.panel.table, rows))?;
-        if let Some(alive) = alive {
-            return Ok(alive.iter().zip(p_churn).map(|(alive, p)| (1.0 - alive).min(*p)).collect());
-        }
         let windows: Vec<f64> = rows.iter().map(|&i| self.window_days[i]).collect();
         match pace::split(&self.panel.table.pasts(rows), p_churn, &windows) {
             Ok((_, p_gone)) => Ok(p_gone),

@@ -30,7 +30,7 @@ pub fn alone(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, t
             let histories = of_log(ctx, config, question, file, to)?;
             pool.install(|| alone::answer(question, model, histories))?
         }
-        (_, Read::Periods(periods)) => alone::answer_occasions(question, periods)?,
+        (_, Read::Periods(periods)) => alone::answer_occasions(question, &periods)?,
         (Model::BgBb, _) => return Err(no_occasions(file)),
     };
     given::put(file, to, &columns)?;

@@ -33,8 +33,8 @@ fn every_feature_of_the_dictionary_has_a_phrase() {
     let keys = ["as_of", "customer_id"];
     let features: Vec<&String> = contract.columns.keys().filter(|name| !keys.contains(&name.as_str())).collect();
     assert!(features.len() > 40);
-    let scores = ["recency_score", "frequency_score", "monetary_score", "segment_rank"];
-    let names: Vec<&str> = features.iter().map(|name| name.as_str()).chain(scores).collect();
+    let made = ["recency_score", "frequency_score", "monetary_score", "segment_rank", "own_rhythm"];
+    let names: Vec<&str> = features.iter().map(|name| name.as_str()).chain(made).collect();
     for name in &names {
         let phrase = phrases::of(name).unwrap_or_else(|| panic!("{name} has no phrase"));
         assert!(!phrase.missing.is_empty() && !phrase.more.is_empty() && !phrase.less.is_empty(), "{name}");

@@ -8,14 +8,12 @@ use super::{Gallery, Room, acquired};
 use crate::artifact;
 use crate::ctx::Stage;
 use crate::error::Result;
-use crate::lifetimes::{self, Lifetimes};
+use crate::lifetimes::{self, Lifetimes, SILENCE};
 use crate::panel::Table;
 use crate::reasons;
 use crate::report::figure::shap_beeswarm::{BeeswarmFeature, MOST_FEATURES, ShapBeeswarmData};
 use crate::report::figure::{self, Theme};
 
-/// What the contributions call the probability of silence by the MBG/NBD.
-const SILENCE: &str = "own_rhythm";
 /// Features that are kept with the segments.
 const OF_SEGMENTS: [&str; 4] = ["recency_score", "frequency_score", "monetary_score", "segment_rank"];
 /// What a customer's past is made of.

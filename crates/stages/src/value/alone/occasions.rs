@@ -26,7 +26,7 @@ pub(crate) struct Periods {
 ///
 /// # Errors
 /// [`crate::Error::Input`] where the rows determine no model.
-pub(crate) fn answer(question: &Question, given: Periods) -> Result<(Answer, Columns)> {
+pub(crate) fn answer(question: &Question, given: &Periods) -> Result<(Answer, Columns)> {
     let fitted = bg_bb::fit(&given.pasts, &given.counts).map_err(|e| refused("BG/BB", &given.file, e))?;
     let process = fitted.process;
     let alive: Vec<f64> = given.pasts.iter().map(|past| process.p_alive_next(past)).collect();
