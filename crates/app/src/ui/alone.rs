@@ -84,7 +84,7 @@ fn reading(answer: &Answer) -> String {
 
 fn estimates(parameters: &[Estimate]) -> Vec<Vec<String>> {
     let mut rows = vec![vec!["parameter".to_owned(), "estimate".to_owned(), "standard error".to_owned()]];
-    let digits = |value: f64| if value < 0.001 || value >= 1e7 { format!("{value:.4e}") } else { fixed(value, 4) };
+    let digits = |value: f64| if !(0.001..1e7).contains(&value) { format!("{value:.4e}") } else { fixed(value, 4) };
     for estimate in parameters {
         rows.push(vec![estimate.name.clone(), digits(estimate.value), or_nothing(estimate.standard_error, digits)]);
     }

@@ -72,7 +72,7 @@ fn a_hold_outs_models_have_seen_nothing_of_it() {
     let ended: churn::Facts = manifest(&out).stage(Stage::Churn, &out).unwrap();
     let fitted = serde_json::to_value(&ended.lifetimes).unwrap()["fitted"].clone();
     assert!(fitted.is_object(), "{fitted}");
-    assert_eq!(held.models.iter().map(|model| model.name()).collect::<Vec<_>>(), ["MBG/NBD", "NBD"]);
+    assert_eq!(held.models.iter().map(tenure_math::btyd::Fitted::name).collect::<Vec<_>>(), ["MBG/NBD", "NBD"]);
     assert_eq!(serde_json::to_value(&held.models[0]).unwrap(), fitted);
 }
 
