@@ -291,6 +291,19 @@ fn named(choice: &Choice) -> Result<ChurnModel> {
     })
 }
 
+/// Slope and level of the log-odds; the slope as it is where the scores tell too little to learn another one from.
+fn platt(scores: &[f64], churned: &[bool]) -> Result<Platt> {
+    match Platt::fit(scores, churned, None) {
+        Ok(platt) => Ok(platt),
+        Err(tenure_math::Error::NotConverged { .. } | tenure_math::Error::Degenerate { .. }) => {
+            let rate = churned.iter().filter(|c| **c).count() as f64 / churned.len().max(1) as f64;
+            let shift = Shift::to_rate(scores, None, rate.clamp(0.01, 0.99)).map_err(Error::math("the calibration"))?;
+            Ok(Platt { intercept: shift.intercept, slope: 1.0 })
+        }
+        Err(e) => Err(Error::math("the calibration")(e)),
+    }
+}
+
 /// The days of silence that are churn of each row's customer: the same for everybody, or so many mean gaps of its own.
 fn window_days(table: &Table, rows: &[usize], horizon_days: i64, gap_factor: Option<f64>) -> Vec<f64> {
     let horizon = horizon_days as f64;
@@ -398,7 +411,7 @@ impl<'a> Room<'a> {
         let churned = self.outcomes(&rows);
         let (mut platts, mut probabilities) = (Vec::new(), Vec::new());
         for scores in &scores {
-            let platt = Platt::fit(scores, &churned, None).map_err(Error::math("the calibration"))?;
+            let platt = platt(scores, &churned)?;
             probabilities.push(scores.iter().map(|&s| platt.apply(s)).collect());
             platts.push(platt);
         }

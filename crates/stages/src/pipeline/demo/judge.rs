@@ -165,18 +165,24 @@ impl<'a> Court<'a> {
             ),
         ];
         // Ranks and slopes beside what the best-informed observer of the same purchases reaches.
-        let rank = |forecast: &[f64], truth: &[f64]| {
-            metric::spearman(forecast, truth, None).map_err(Error::math("the rank correlation with the truth"))
-        };
+        let rank = |forecast: &[f64], truth: &[f64]| metric::spearman(forecast, truth, None).ok();
         let true_p = of(&self.truth.p_churn);
         let by_observer = of(&self.truth.p_churn_observed);
-        checks.push(share("slope of churn in p_churn", slope(&p_churn, &churned)?, slope(&by_observer, &churned)?));
-        checks.push(share("rank of p_churn", rank(&p_churn, &true_p)?, rank(&by_observer, &true_p)?));
+        // Where all customers are alike there is neither slope nor rank.
+        if let (Some(ours), Some(best)) = (slope(&p_churn, &churned), slope(&by_observer, &churned)) {
+            checks.push(share("slope of churn in p_churn", ours, best));
+        }
+        if let (Some(ours), Some(best)) = (rank(&p_churn, &true_p), rank(&by_observer, &true_p)) {
+            checks.push(share("rank of p_churn", ours, best));
+        }
         let value = rows.f64s("value_mean")?;
         if value.iter().all(|v| v.is_finite()) {
             let true_value = of(&self.truth.value);
-            let by_observer = rank(&of(&self.truth.value_observed), &true_value)?;
-            checks.push(share("rank of value", rank(&value, &true_value)?, by_observer));
+            if let (Some(ours), Some(best)) =
+                (rank(&value, &true_value), rank(&of(&self.truth.value_observed), &true_value))
+            {
+                checks.push(share("rank of value", ours, best));
+            }
             checks.push(money("value, all customers", value.iter().sum(), self.truth.value.iter().sum()));
             let kept = self.prospects.iter().map(|of| of.value).sum();
             checks.push(money("value if kept", kept, self.truth.value_if_kept.iter().sum()));
@@ -199,6 +205,6 @@ impl<'a> Court<'a> {
 }
 
 /// The slope of what happened in the log-odds that were forecast: 1 where they are as far apart as they should be.
-fn slope(p: &[f64], churned: &[bool]) -> Result<f64> {
-    Ok(Platt::fit(p, churned, None).map_err(Error::math("the slope of the forecast"))?.slope)
+fn slope(p: &[f64], churned: &[bool]) -> Option<f64> {
+    Platt::fit(p, churned, None).ok().map(|platt| platt.slope)
 }
