@@ -25,7 +25,7 @@ known as (
         active_span_days,
         tenure_days
     from features
-    where as_of = $as_of
+    where as_of = $snapshot
 )
 
 select

@@ -351,7 +351,7 @@ fn a_hold_out_counts_days_of_those_who_were_there() {
         |sql: &str, more: (&'static str, Value)| tables.engine.select(sql, &[&window[..], &[more]].concat()).unwrap();
     // Dan first bought later; Bob got something for nothing, which is no purchase; Eve's order counts though it arrived
     // late.
-    let found = of(query::HOLD_OUT.sql, ("as_of", Value::Text("2011-06-01".to_owned())));
+    let found = of(query::HOLD_OUT.sql, ("snapshot", Value::Text("2011-06-01".to_owned())));
     assert_eq!(found.texts("customer_id").unwrap(), ["00123", "bob", "cat", "eve"]);
     assert_eq!(found.i64s("came").unwrap(), [1, 0, 0, 1]);
     assert_eq!(found.i64s("purchase_days").unwrap(), [2, 2, 1, 1]);

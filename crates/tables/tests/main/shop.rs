@@ -328,6 +328,9 @@ pub(crate) fn parameters(sql: &str, as_of: &str) -> Vec<(&'static str, Value)> {
         ("amount_bound", Value::F64(1e6)),
         ("season_days", Value::I64(SEASON_DAYS)),
         ("first_us", Value::I64(us("2011-06-01"))),
+        ("start_us", Value::I64(us("2011-06-01"))),
+        ("end_us", Value::I64(us("2011-07-01"))),
+        ("snapshot", Value::Text("2011-06-01".to_owned())),
         ("as_of_us", Value::I64(at)),
         ("attribute", Value::Text("plan".to_owned())),
     ];

@@ -110,7 +110,7 @@ impl Room<'_> {
         let window = [("start_us", Value::I64(start.0)), ("end_us", Value::I64(end.0))];
         let frame = self
             .engine
-            .select(query::HOLD_OUT.sql, &[&window[..], &[("as_of", Value::Text(start.to_string()))]].concat())?;
+            .select(query::HOLD_OUT.sql, &[&window[..], &[("snapshot", Value::Text(start.to_string()))]].concat())?;
         let pasts = pasts(&frame)?;
         let mut models = Vec::new();
         for model in [Model::MbgNbd, Model::Nbd] {
