@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use tenure_tables::engine::{Engine, EngineConfig};
 use tenure_tables::frame::Frame;
+use tenure_tables::read::{DateOrder, ReadOptions};
 use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, Run};
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 
 /// A table with one row per customer and the columns of the features.
@@ -85,6 +87,24 @@ impl Given {
     /// What is wrong with a cell.
     pub(crate) fn unreadable(&self, row: usize, column: &str, what: &str, cure: &str) -> Error {
         unreadable(&self.file, row, column, what, cure)
+    }
+}
+
+/// How the files of a user are read: the dialect that the configuration names.
+pub(crate) fn read_options(config: &Config) -> ReadOptions {
+    ReadOptions {
+        name: None,
+        columns: config.data.columns.clone(),
+        date_order: match config.data.date_order {
+            None => DateOrder::Auto,
+            Some(config::DateOrder::Dmy) => DateOrder::Dmy,
+            Some(config::DateOrder::Mdy) => DateOrder::Mdy,
+            Some(config::DateOrder::Ymd) => DateOrder::Ymd,
+        },
+        delimiter: config.data.delimiter.and_then(|c| u8::try_from(c).ok()),
+        encoding: config.data.encoding.clone(),
+        decimal_comma: config.data.decimal_comma,
+        sheets: config.data.sheets.clone(),
     }
 }
 
@@ -180,7 +200,10 @@ fn lacks(file: &Path, columns: &[&str]) -> Error {
 }
 
 /// All rows of a table, in its order.
-fn read(file: &Path) -> Result<Frame> {
+///
+/// # Errors
+/// [`Error::Input`] naming a file that cannot be read.
+pub(crate) fn read(file: &Path) -> Result<Frame> {
     let refuse = |problem: String| Error::Input {
         problem,
         place: Some(file.display().to_string()),

@@ -14,6 +14,7 @@ pub mod lifetimes;
 pub mod model_card;
 pub(crate) mod number;
 pub(crate) mod panel;
+pub(crate) mod permission;
 pub mod reasons;
 pub mod summary;
 pub mod tables;
@@ -36,6 +37,8 @@ pub mod value;
 pub mod allocate;
 
 pub mod report;
+
+pub mod export;
 
 pub mod world;
 

@@ -15,6 +15,8 @@ use crate::time::Instant;
 
 /// What the contributions to churn call the probability of silence, which is no column of the features.
 pub(crate) const SILENCE: &str = "own_rhythm";
+/// What the models can be given to see besides the features: where `features.lifetimes` says so.
+pub(crate) const FEATURES: [&str; 2] = ["btyd_p_alive", "btyd_purchase_days"];
 /// The model that is fitted.
 const MODEL: Model = Model::MbgNbd;
 /// Probabilities nearer to certainty are no more certain than this: a model so simple cannot know.
@@ -141,6 +143,21 @@ impl Lifetimes {
             })
             .collect::<tenure_math::Result<_>>()
             .map_err(Error::math("the probability of silence"))
+    }
+
+    /// The columns of [`FEATURES`] of the rows, for a window of so many days; P(alive) is missing where it cannot be told.
+    pub(crate) fn features(&self, table: &Table, rows: &[usize], window_days: f64) -> Result<[Vec<f64>; 2]> {
+        let pasts = pasts(table, rows);
+        let p_alive = self.p_alive(&pasts)?.unwrap_or_else(|| vec![f64::NAN; rows.len()]);
+        Ok([p_alive, self.expected(&pasts, window_days)?])
+    }
+
+    /// A table of features with those of [`FEATURES`] that a model asks for.
+    pub(crate) fn widen(&self, table: Table, wanted: &[String], window_days: f64) -> Result<Table> {
+        let rows: Vec<usize> = (0..table.features.n_rows()).collect();
+        let columns = self.features(&table, &rows, window_days)?;
+        let more = FEATURES.into_iter().zip(columns).filter(|(name, _)| wanted.iter().any(|other| other == name));
+        table.with(more.collect())
     }
 
     /// The purchase days that are expected of each customer within a window; those of the mean customer where nothing is

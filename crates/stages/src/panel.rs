@@ -16,7 +16,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::lifetimes::{BySnapshot, Lifetimes};
+use crate::lifetimes::{BySnapshot, FEATURES, Lifetimes};
 use crate::time::{DAY_US, Instant};
 use crate::timeline::Timeline;
 
@@ -91,6 +91,20 @@ impl Table {
     /// The table of these columns, each with its name.
     pub(crate) fn new(names: Vec<String>, columns: &[Vec<f64>]) -> Result<Self> {
         Ok(Self { names, features: Matrix::from_columns(columns).map_err(Error::math("the table of features"))? })
+    }
+
+    /// The table with more columns after its own.
+    pub(crate) fn with(self, more: Vec<(&str, Vec<f64>)>) -> Result<Self> {
+        if more.is_empty() {
+            return Ok(self);
+        }
+        let mut columns: Vec<Vec<f64>> = (0..self.names.len()).map(|j| self.features.column(j)).collect();
+        let mut names = self.names;
+        for (name, column) in more {
+            names.push(name.to_owned());
+            columns.push(column);
+        }
+        Self::new(names, &columns)
     }
 
     /// A feature of the given rows; all NaN where the source cannot support it.
@@ -213,6 +227,28 @@ impl Panel {
             segments: frame.texts("outcome_segment")?,
             warnings,
         })
+    }
+
+    /// The panel whose models also see what the MBG/NBD of its snapshot says of each customer in a window of so many
+    /// days, where the configuration says so.
+    pub(crate) fn seeing_lifetimes(mut self, config: &Config, window_days: i64) -> Result<Self> {
+        if !config.features.lifetimes {
+            return Ok(self);
+        }
+        let all: Vec<usize> = (0..self.snapshots.len()).collect();
+        let of = |k: usize| {
+            self.by_lifetimes(&all, |lifetimes, rows| {
+                Ok(lifetimes.features(&self.table, rows, window_days as f64)?[k].clone())
+            })
+        };
+        let columns: Vec<(&str, Vec<f64>)> = (0..FEATURES.len())
+            .map(|k| Ok((FEATURES[k], of(k)?)))
+            .collect::<Result<Vec<_>>>()?
+            .into_iter()
+            .filter(|(_, column)| column.iter().any(|v| v.is_finite()))
+            .collect();
+        self.table = self.table.with(columns)?;
+        Ok(self)
     }
 
     /// The rows of the given snapshots.

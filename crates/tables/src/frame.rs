@@ -129,6 +129,16 @@ impl Frame {
         })
     }
 
+    /// A column of instants, in microseconds since 1970-01-01; null stays.
+    ///
+    /// # Errors
+    /// [`Error::Contract`] when there is no such column or it holds no instants.
+    pub fn opt_instants(&self, name: &str) -> Result<Vec<Option<i64>>> {
+        self.column(name, &DataType::Timestamp(TimeUnit::Microsecond, None), |array, out| {
+            out.extend(array.as_primitive::<TimestampMicrosecondType>().iter());
+        })
+    }
+
     /// The single value of a one-row integer column, such as a count.
     ///
     /// # Errors

@@ -23,8 +23,8 @@ pub(super) fn page(facts: &Backtest, style: Style) -> String {
         if let Finding::Measured(contest) = found {
             lines.extend(wrap(
                 &format!(
-                    "Champion: {}; {}. `tenure run` and `tenure {stage}` in this folder use it from now on.",
-                    contest.champion, contest.why
+                    "Champion: {}. `tenure run` and `tenure {stage}` in this folder use it from now on.",
+                    contest.why
                 ),
                 2,
                 WIDTH,

@@ -250,6 +250,7 @@ fn plan(plan: &Plan, most_assumed: usize, style: Style) -> Vec<String> {
     };
     let method = match plan.method {
         Method::Optimal => "optimal",
+        Method::Exact => "exact",
         Method::Greedy => "greedy",
     };
     let rest = format!("{table}, {method}; {} of a budget of {} spent", money(plan.spend), money(plan.budget));

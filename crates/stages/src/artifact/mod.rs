@@ -14,7 +14,7 @@ mod write;
 pub use folder::RunFolder;
 pub use manifest::{FileFact, Made, Manifest};
 pub use run::Run;
-pub(crate) use write::write_csv;
+pub(crate) use write::{spreadsheet_safe, write_csv};
 
 use std::fs;
 use std::path::Path;
@@ -29,6 +29,8 @@ pub const UNPARSED: &str = "data/unparsed";
 pub const SOURCES: &str = "data/sources";
 /// Attributes of the customers, each from when on it holds.
 pub const CUSTOMERS: &str = "data/customers.parquet";
+/// Who consents to be contacted and who must not be, each from when on it holds; no addresses.
+pub const PERMISSIONS: &str = "data/permissions.parquet";
 /// Lines kept.
 pub const CLEANED: &str = "data/cleaned.parquet";
 /// Lines and records set aside, with stage and reason.

@@ -65,9 +65,14 @@ pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     fs::write(path, text + "\n").map_err(Error::io(path))
 }
 
-/// A cell that a spreadsheet takes for text: what would start a formula gets an apostrophe in front (OWASP, CSV
-/// injection). Plain numbers stay as they are.
-pub(super) fn spreadsheet_safe(cell: &str) -> String {
-    let starts_formula = cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if starts_formula && cell.parse::<f64>().is_err() { format!("'{cell}") } else { cell.to_owned() }
+/// Signs that start a formula, also in the width of East Asian type.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}'];
+
+/// A cell that a spreadsheet takes for text: what would start a formula, after whatever a reader may strip, gets an
+/// apostrophe in front (OWASP, CSV injection). Plain numbers stay as they are.
+pub(crate) fn spreadsheet_safe(cell: &str) -> String {
+    let is_stripped = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}' | '\u{feff}');
+    let starts_formula = cell.trim_start_matches(is_stripped).starts_with(FORMULA);
+    let is_number = cell.parse::<f64>().is_ok_and(f64::is_finite);
+    if starts_formula && !is_number { format!("'{cell}") } else { cell.to_owned() }
 }

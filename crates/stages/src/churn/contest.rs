@@ -35,7 +35,8 @@ pub(crate) fn contest(
     if wanted.is_empty() {
         return Ok(Finding::Missing(format!("the history holds no two disjoint windows of {horizon} days")));
     }
-    let panel = Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?;
+    let panel =
+        Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?.seeing_lifetimes(config, horizon)?;
     let room = Room::new(config, engine, run, &panel, timeline, &snapshots);
     let mut penalty = None;
     let mut rounds = Vec::new();

@@ -125,7 +125,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     if wanted.last() != Some(&timeline.as_of) {
         wanted.push(timeline.as_of);
     }
-    let panel = Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?;
+    let panel =
+        Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?.seeing_lifetimes(config, horizon)?;
     let mut warnings = panel.warnings.clone();
     let now = panel.rows(&[timeline.as_of]);
     let room = Room::new(config, engine, run, &panel, timeline, &snapshots);

@@ -24,7 +24,7 @@ impl Model {
     }
 
     /// The probability of each row of a table that has the model's features.
-    pub(crate) fn p_churn(&self, table: &Table) -> Result<Vec<f64>> {
+    fn p_churn(&self, table: &Table) -> Result<Vec<f64>> {
         let rows: Vec<usize> = (0..table.features.n_rows()).collect();
         let windows = window_days(table, &rows, self.horizon_days, self.gap_factor);
         let silence = self.lifetimes.p_silent(&pasts(table, &rows), &windows)?;
@@ -32,9 +32,10 @@ impl Model {
         Ok(scores.iter().map(|&s| self.calibration.apply(s)).collect())
     }
 
-    /// What the model says of each row, as columns of a table of scores.
-    pub(crate) fn columns(&self, table: &Table) -> Result<Vec<(&'static str, Column)>> {
-        let p = self.p_churn(table)?;
+    /// What the model says of each row of a table that has its features but those of the lifetimes, as columns of a table
+    /// of scores.
+    pub(crate) fn columns(&self, table: Table) -> Result<Vec<(&'static str, Column)>> {
+        let p = self.p_churn(&self.lifetimes.widen(table, &self.features, self.horizon_days as f64)?)?;
         let flagged = p.iter().map(|p| *p >= self.threshold).collect();
         Ok(vec![("p_churn", Column::F64(p)), ("flagged", Column::Bool(flagged))])
     }

@@ -40,12 +40,14 @@ pub(super) enum Accepts {
     Word(&'static [&'static str]),
     /// A share from 0 to 1, or a whole number above 1.
     Cap,
+    /// `mean`, or `cvar` or `quantile` of a share.
+    Risk,
     /// `"auto"`, or what is inside.
     Auto(&'static Accepts),
 }
 
 use Accepts::{
-    Above, Auto, Below, Between, Cap, Character, Date, Flag, Name, Names, Number, Text, Whole, Word, ZeroOr,
+    Above, Auto, Below, Between, Cap, Character, Date, Flag, Name, Names, Number, Risk, Text, Whole, Word, ZeroOr,
 };
 
 const MOST: i64 = i64::MAX;
@@ -111,6 +113,7 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("value.margin", Above(0.0, 1.0)),
     ("value.risk_lambda", Number(0.0, 10.0)),
     ("value.interval", Between(0.5, 1.0)),
+    ("features.lifetimes", Flag),
     ("boosting.rounds", Whole(1, 10_000)),
     ("boosting.learning_rate", Above(0.0, 1.0)),
     ("boosting.leaves", Whole(2, 1024)),
@@ -124,17 +127,31 @@ pub(super) const RULES: &[(&str, Accepts)] = &[
     ("offers.rate_kind", Auto(&Word(RateKind::WORDS))),
     ("offers.margin", Above(0.0, 1.0)),
     ("offers.winback", Number(0.0, 1.0)),
+    ("offers.rate_doubt", Number(0.0, 2.0)),
     ("offers.custom[].name", Name),
     ("offers.custom[].contact_cost", Number(0.0, f64::MAX)),
     ("offers.custom[].rate", Number(0.0, 1.0)),
     ("offers.custom[].discount_share", Number(0.0, 1.0)),
     ("offers.custom[].redemption", Number(0.0, 1.0)),
     ("offers.custom[].max_share", Number(0.0, 1.0)),
+    ("offers.custom[].rate_source", Name),
+    ("offers.custom[].rate_low", Number(0.0, 1.0)),
+    ("offers.custom[].rate_high", Number(0.0, 1.0)),
     ("constraints.budget", Auto(&Number(0.0, f64::MAX))),
     ("constraints.method", Word(Method::WORDS)),
     ("constraints.holdout_share", Below(0.0, 1.0)),
     ("constraints.min_roi", Number(0.0, f64::MAX)),
+    ("constraints.max_contacts", Cap),
+    ("constraints.suppress", Text),
+    ("constraints.risk", Risk),
     ("constraints.caps.*", Cap),
+    ("constraints.limits[].name", Name),
+    ("constraints.limits[].offers", Names),
+    ("constraints.limits[].segments", Names),
+    ("constraints.limits[].max_budget", Number(0.0, f64::MAX)),
+    ("constraints.limits[].min_budget", Number(0.0, f64::MAX)),
+    ("constraints.limits[].max_customers", Cap),
+    ("constraints.limits[].min_customers", Cap),
     ("report.figures", Flag),
     ("report.dpi", Whole(50, 1200)),
     ("report.bootstrap_replicates", Whole(50, 100_000)),
@@ -147,6 +164,7 @@ const REQUIRED: &[(&str, &str)] = &[
     ("offers.custom[]", "name"),
     ("offers.custom[]", "contact_cost"),
     ("offers.custom[]", "rate"),
+    ("constraints.limits[]", "name"),
 ];
 
 impl Accepts {
@@ -170,6 +188,7 @@ impl Accepts {
             Cap => number().is_some_and(|number| {
                 (0.0..=1.0).contains(&number) || (number > 1.0 && number <= 1e15 && number.fract().abs() < f64::EPSILON)
             }),
+            Risk => text().is_some_and(|text| super::Risk::parse(text).is_some()),
             Auto(inner) => text() == Some("auto") || inner.admits(value),
         }
     }
@@ -194,6 +213,7 @@ impl Accepts {
             Names => "a list of texts, such as [\"one\", \"two\"]".to_owned(),
             Word(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
             Cap => "a share from 0 to 1, or a whole number of customers above 1".to_owned(),
+            Risk => "\"mean\", or \"cvar:0.1\" or \"quantile:0.25\" with a share between 0 and 1".to_owned(),
             Auto(inner) => format!("{}, or \"auto\"", inner.describe()),
         }
     }
@@ -404,5 +424,48 @@ pub(super) fn together(config: &mut Config, places: &Places) -> Result<(), Confi
         }
     }
     config.constraints.caps = caps;
+    for (i, offer) in config.offers.custom.iter().enumerate() {
+        if offer.rate_low.is_some() != offer.rate_high.is_some() {
+            let sentence = format!("of the interval of the rate of {} one end is missing", offer.name);
+            return against(&format!("offers.custom[{i}]"), sentence, "give rate_low and rate_high, or neither");
+        }
+        if let (Some(low), Some(high)) = (offer.rate_low, offer.rate_high)
+            && !(low <= offer.rate && offer.rate <= high && low < high)
+        {
+            let sentence = format!("the rate of {}, {}, is not within {low} to {high}", offer.name, offer.rate);
+            return against(&format!("offers.custom[{i}].rate_low"), sentence, "give rate_low < rate < rate_high");
+        }
+    }
+    for i in 0..config.constraints.limits.len() {
+        let limit = &config.constraints.limits[i];
+        let key = format!("constraints.limits[{i}]");
+        if config.constraints.limits[..i].iter().any(|other| other.name == limit.name) {
+            return against(&key, format!("two limits are called {}", limit.name), "give each limit its own name");
+        }
+        let ends = [limit.max_budget, limit.min_budget, limit.max_customers, limit.min_customers];
+        if ends.iter().all(Option::is_none) {
+            let sentence = format!("the limit {} limits nothing", limit.name);
+            return against(&key, sentence, "give it max_budget, min_budget, max_customers or min_customers");
+        }
+        if let (Some(least), Some(most)) = (limit.min_budget, limit.max_budget)
+            && least > most
+        {
+            let sentence = format!("the limit {} asks for at least {least} and at most {most}", limit.name);
+            return against(&key, sentence, "lower min_budget or raise max_budget");
+        }
+        let mut offers = Vec::new();
+        for (k, name) in limit.offers.iter().enumerate() {
+            let key = format!("{key}.offers[{k}]");
+            match tiers.iter().find(|tier| tier.name.eq_ignore_ascii_case(name)) {
+                Some(tier) => offers.push(tier.name.clone()),
+                None => {
+                    let names: Vec<&str> = tiers.iter().map(|tier| tier.name.as_str()).collect();
+                    let sentence = format!("the limit {} names {name}, which is no offer", limit.name);
+                    return against(&key, sentence, &format!("name one of {}", names.join(", ")));
+                }
+            }
+        }
+        config.constraints.limits[i].offers = offers;
+    }
     Ok(())
 }

@@ -7,6 +7,7 @@
 mod check;
 mod codes;
 mod error;
+mod limits;
 mod offers;
 mod overrides;
 mod segments;
@@ -21,7 +22,8 @@ use serde_json::Value;
 
 pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
-pub use offers::{Cap, Offer};
+pub use limits::{LimitConfig, Risk};
+pub use offers::{ASSUMED, Cap, Offer};
 pub use overrides::Overrides;
 pub use segments::{SegmentRule, SegmentsConfig};
 
@@ -66,6 +68,7 @@ pub struct Config {
     pub segments: SegmentsConfig,
     pub churn: ChurnConfig,
     pub value: ValueConfig,
+    pub features: FeaturesConfig,
     pub boosting: BoostingConfig,
     pub backtest: BacktestConfig,
     pub offers: OffersConfig,
@@ -215,6 +218,14 @@ pub struct ValueConfig {
     pub interval: f64,
 }
 
+/// What the models of churn and value see.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesConfig {
+    /// Whether they also see what the MBG/NBD says of each customer.
+    pub lifetimes: bool,
+}
+
 /// Gradient boosting, wherever it is used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -254,6 +265,8 @@ pub struct OffersConfig {
     pub margin: f64,
     /// Share of its rate that an offer has with a customer who has already left.
     pub winback: f64,
+    /// Standard deviation of an assumed rate, as a share of it.
+    pub rate_doubt: f64,
     /// The user's own table.
     #[serde(default)]
     pub custom: Vec<Offer>,
@@ -272,8 +285,17 @@ pub struct ConstraintsConfig {
     pub holdout_share: f64,
     /// Least net per unit of cost.
     pub min_roi: f64,
+    /// Most customers with any offer: a share (0..=1) or a count (above 1).
+    pub max_contacts: f64,
+    /// File of the customers who are never to be contacted; empty = none.
+    pub suppress: String,
+    /// What the plan makes the most of; read through [`Config::risk`].
+    pub risk: String,
     /// Offer to share (0..=1) or count (above 1); read through [`Config::cap`].
     pub caps: BTreeMap<String, f64>,
+    /// Limits on some offers to some segments.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
 }
 
 /// Figures and intervals.
@@ -380,6 +402,7 @@ choices! {
     /// How the plan is found.
     Method {
         Optimal = "optimal": "Multiple-choice knapsack with a certificate.",
+        Exact = "exact": "The same, and the rest of the gap closed by branch and bound.",
         Greedy = "greedy": "Highest expected value first.",
     }
 }
@@ -511,6 +534,9 @@ impl Config {
         if let Some(name) = Path::new(&self.customers.file).file_name() {
             value["customers"]["file"] = Value::String(name.to_string_lossy().into_owned());
         }
+        if let Some(name) = Path::new(&self.constraints.suppress).file_name() {
+            value["constraints"]["suppress"] = Value::String(name.to_string_lossy().into_owned());
+        }
         value
     }
 
@@ -532,6 +558,11 @@ impl Config {
     /// The plan's budget, in the data's currency.
     pub fn budget(&self) -> f64 {
         self.constraints.budget.unwrap_or_else(|| self.offers.default_budget())
+    }
+
+    /// What the plan makes the most of.
+    pub fn risk(&self) -> Risk {
+        Risk::parse(&self.constraints.risk).unwrap_or_default()
     }
 
     /// The cap on an offer of the table in effect: as set in `[constraints.caps]`, else the offer's own

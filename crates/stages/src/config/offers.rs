@@ -23,6 +23,22 @@ pub struct Offer {
     /// At most this share of the customers gets it, 0..=1.
     #[serde(default = "everybody")]
     pub max_share: f64,
+    /// Where the rate comes from: `assumed`, or what measured it.
+    #[serde(default = "assumed")]
+    pub rate_source: String,
+    /// Lower end of the rate's 95 % interval, where it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_low: Option<f64>,
+    /// Upper end of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_high: Option<f64>,
+}
+
+/// The source of a rate that nobody has measured.
+pub const ASSUMED: &str = "assumed";
+
+fn assumed() -> String {
+    ASSUMED.to_owned()
 }
 
 fn everybody() -> f64 {
@@ -31,7 +47,17 @@ fn everybody() -> f64 {
 
 impl Offer {
     fn built_in(name: &str, contact_cost: f64, rate: f64, max_share: f64) -> Self {
-        Self { name: name.to_owned(), contact_cost, rate, discount_share: 0.0, redemption: 0.0, max_share }
+        Self {
+            name: name.to_owned(),
+            contact_cost,
+            rate,
+            discount_share: 0.0,
+            redemption: 0.0,
+            max_share,
+            rate_source: assumed(),
+            rate_low: None,
+            rate_high: None,
+        }
     }
 }
 

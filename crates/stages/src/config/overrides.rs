@@ -18,6 +18,10 @@ pub struct Overrides {
     pub caps: Vec<(String, f64)>,
     /// `--method`
     pub method: Option<String>,
+    /// `--risk`
+    pub risk: Option<String>,
+    /// `--suppress`
+    pub suppress: Option<String>,
     /// `--churn-days`
     pub churn_days: Option<i64>,
     /// `--value-days`
@@ -56,12 +60,14 @@ impl Overrides {
         let mut value = config.to_value();
         let mut places = Places::none();
         let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
-        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 19] = [
+        let flags: [(&'static str, &'static str, &'static str, Option<Value>); 21] = [
             ("--as-of", "snapshots", "as_of", text(&self.as_of)),
             // NaN has no JSON; null is refused by the rule, as it should be.
             ("--budget", "constraints", "budget", self.budget.map(|money| json!(money))),
             ("--offers", "offers", "table", text(&self.offers)),
             ("--method", "constraints", "method", text(&self.method)),
+            ("--risk", "constraints", "risk", text(&self.risk)),
+            ("--suppress", "constraints", "suppress", text(&self.suppress)),
             ("--churn-days", "churn", "horizon_days", self.churn_days.map(|days| json!(days))),
             ("--value-days", "value", "horizon_days", self.value_days.map(|days| json!(days))),
             ("--model", "churn", "model", text(&self.churn_model)),

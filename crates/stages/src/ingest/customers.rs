@@ -5,12 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::{Engine, Value};
 use tenure_tables::query;
-use tenure_tables::read::{self, CustomersOptions, CustomersRead, ReadOptions, Understood};
+use tenure_tables::read::{self, CustomersOptions, CustomersRead, ReadOptions, Understood, Wanted};
 use tenure_tables::store::FileWriter;
 
 use crate::artifact::{self, FileFact, RunFolder};
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::permission;
 use crate::time::Instant;
 
 /// The rows as read, until they are known not to contradict each other.
@@ -93,9 +94,14 @@ pub(super) fn read(config: &Config, options: &ReadOptions, engine: &Engine, run:
     if read.attributes.is_empty() {
         warnings.push(format!("{name} holds no attribute that could be a feature"));
     }
+    let permissions = permission::keep(config, run)?;
     let not_used: Vec<String> = read.understood.tables.iter().flat_map(|table| table.unused.clone()).collect();
     if !not_used.is_empty() {
-        warnings.push(format!("not used of {name}, and kept out of every artefact: {}", not_used.join(", ")));
+        let of_plans = match permissions.is_empty() {
+            true => String::new(),
+            false => format!("; {} bear on plans, which reach nobody who has not consented", permissions.join(", ")),
+        };
+        warnings.push(format!("no feature of {name}: {}{of_plans}", not_used.join(", ")));
     }
     let facts = Customers {
         name,
@@ -164,6 +170,7 @@ pub(super) fn preview(config: &Config, options: &ReadOptions) -> Result<Option<U
 fn settings(config: &Config, options: &ReadOptions) -> CustomersOptions {
     let customers = &config.customers;
     CustomersOptions {
+        wanted: Wanted::Attributes,
         read: ReadOptions { columns: customers.columns.clone(), sheets: Vec::new(), ..options.clone() },
         never_changes: customers.never_changes.clone(),
         ignore: customers.ignore.clone(),

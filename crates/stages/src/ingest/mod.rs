@@ -11,13 +11,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tenure_tables::engine::Engine;
-use tenure_tables::read::{self, DateOrder, ReadOptions, Reject};
+use tenure_tables::read::{self, ReadOptions, Reject};
 use tenure_tables::store::{self, BackgroundWriter, Column};
 
 use crate::artifact::{self, FileFact, RunFolder};
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::given::read_options;
 use files::SourceFile;
 
 pub use customers::{Attribute, Customers};
@@ -70,7 +71,7 @@ struct FileRecord {
 /// [`Error::Input`] without a file, or with one given twice; what the readers refuse, with file, row, column and cure;
 /// file errors.
 pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFolder) -> Result<String> {
-    let options = options(config);
+    let options = read_options(config);
     let files = files::find(inputs)?;
     let (mut inputs, mut records) = (Vec::<FileFact>::new(), Vec::new());
     let mut unchanged = 0;
@@ -141,7 +142,7 @@ pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFo
 /// # Errors
 /// As [`run`], for the first file that cannot be read.
 pub fn preview(config: &Config, inputs: &[PathBuf]) -> Result<Vec<Understood>> {
-    let options = options(config);
+    let options = read_options(config);
     let files = files::find(inputs)?;
     let mut understood: Vec<Understood> = files
         .into_iter()
@@ -153,23 +154,6 @@ pub fn preview(config: &Config, inputs: &[PathBuf]) -> Result<Vec<Understood>> {
 
 fn named(options: &ReadOptions, file: &SourceFile) -> ReadOptions {
     ReadOptions { name: Some(file.name.clone()), ..options.clone() }
-}
-
-fn options(config: &Config) -> ReadOptions {
-    ReadOptions {
-        name: None,
-        columns: config.data.columns.clone(),
-        date_order: match config.data.date_order {
-            None => DateOrder::Auto,
-            Some(config::DateOrder::Dmy) => DateOrder::Dmy,
-            Some(config::DateOrder::Mdy) => DateOrder::Mdy,
-            Some(config::DateOrder::Ymd) => DateOrder::Ymd,
-        },
-        delimiter: config.data.delimiter.and_then(|c| u8::try_from(c).ok()),
-        encoding: config.data.encoding.clone(),
-        decimal_comma: config.data.decimal_comma,
-        sheets: config.data.sheets.clone(),
-    }
 }
 
 /// One file's part of the canonical table.

@@ -177,20 +177,30 @@ fn sections(stage: Stage) -> &'static [&'static str] {
         Stage::Clean => &["run.seed", "data", "clean", "snapshots.as_of", "validate.freshness_days"],
         Stage::Features => &["snapshots", "churn.horizon_days", "value.horizon_days"],
         Stage::Segment => &["run.seed", "segments", "churn.horizon_days"],
-        Stage::Churn => &["run.seed", "data.currency", "snapshots", "churn", "boosting", "report.bootstrap_replicates"],
+        Stage::Churn => {
+            &["run.seed", "data.currency", "snapshots", "churn", "features", "boosting", "report.bootstrap_replicates"]
+        }
         Stage::Value => &[
             "run.seed",
             "data.currency",
             "snapshots",
             "value",
             "churn.horizon_days",
+            "features",
             "boosting",
             "report.bootstrap_replicates",
         ],
         Stage::Allocate => &["run.seed", "offers", "constraints", "churn.horizon_days", "value.horizon_days"],
-        Stage::Backtest => {
-            &["run.seed", "snapshots", "churn", "value", "boosting", "backtest", "report.bootstrap_replicates"]
-        }
+        Stage::Backtest => &[
+            "run.seed",
+            "snapshots",
+            "churn",
+            "value",
+            "features",
+            "boosting",
+            "backtest",
+            "report.bootstrap_replicates",
+        ],
         Stage::Audit => &[
             "run.seed",
             "data",
@@ -201,6 +211,7 @@ fn sections(stage: Stage) -> &'static [&'static str] {
             "segments",
             "churn",
             "value",
+            "features",
             "boosting",
             "offers",
             "constraints",

@@ -9,6 +9,7 @@ use crate::artifact::Run;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::given::{self, Given};
+use crate::lifetimes;
 use crate::panel::Table;
 use crate::time::Instant;
 use crate::{churn, segment, value};
@@ -48,12 +49,12 @@ pub fn score(run: &Run, stage: Stage, file: &Path, to: &Path) -> Result<Scored> 
     let (model, fitted_as_of, columns) = match stage {
         Stage::Churn => {
             let model = churn::Model::load(run)?;
-            let columns = model.columns(&table(run, &given, &model.features)?)?;
+            let columns = model.columns(table(run, &given, &model.features)?)?;
             (model.model.word(), model.as_of, columns)
         }
         _ => {
             let model = value::Model::load(run)?;
-            let columns = model.columns(&table(run, &given, &model.features)?)?;
+            let columns = model.columns(table(run, &given, &model.features)?)?;
             (model.model.word(), model.as_of, columns)
         }
     };
@@ -75,8 +76,10 @@ pub fn score(run: &Run, stage: Stage, file: &Path, to: &Path) -> Result<Scored> 
     })
 }
 
-/// The model's features, in its order.
+/// The model's features, in its order, but for those that it makes itself.
 fn table(run: &Run, given: &Given, features: &[String]) -> Result<Table> {
+    let features: Vec<String> =
+        features.iter().filter(|name| !lifetimes::FEATURES.contains(&name.as_str())).cloned().collect();
     let is_made = |name: &str| OF_SEGMENTS.contains(&name) && !given.has(name);
     let needed: Vec<&str> = features.iter().map(String::as_str).filter(|name| !is_made(name)).collect();
     given.require(&needed)?;
@@ -99,5 +102,5 @@ fn table(run: &Run, given: &Given, features: &[String]) -> Result<Table> {
         None => given.frame.f64s(name),
     };
     let columns = features.iter().map(column).collect::<tenure_tables::Result<Vec<_>>>()?;
-    Table::new(features.to_vec(), &columns)
+    Table::new(features, &columns)
 }

@@ -1,10 +1,12 @@
 //! Short names of features, for pictures and tables in which a phrase has no room.
 
-static NAMES: [(&str, &str); 28] = [
+static NAMES: [(&str, &str); 30] = [
     ("recency_days", "days since last purchase"),
     ("recency_score", "recency score"),
     ("recency_over_gap", "silence in mean gaps"),
     ("own_rhythm", "chance of buying nothing"),
+    ("btyd_p_alive", "chance of being alive"),
+    ("btyd_purchase_days", "expected purchase days"),
     ("frequency", "orders so far"),
     ("purchase_days", "days with a purchase"),
     ("tenure_days", "days since first purchase"),

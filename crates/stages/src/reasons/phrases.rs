@@ -99,7 +99,7 @@ const NO_MONEY: &str = "amounts not known";
 const NO_GAP: &str = "no two purchase days yet to tell a rhythm";
 const NEWER: &str = "not yet a customer in this season of last year";
 
-static PHRASES: [Phrase; 52] = [
+static PHRASES: [Phrase; 54] = [
     say(
         "recency_days",
         Theme::Recency,
@@ -306,6 +306,20 @@ static PHRASES: [Phrase; 52] = [
         Unit::Share,
         ["by its own rhythm of purchases silent with a chance of {}", "", "no rhythm known"],
         ["higher", "lower"],
+    ),
+    say(
+        "btyd_p_alive",
+        Theme::Rhythm,
+        Unit::Share,
+        ["by its own rhythm still a customer with a chance of {}", "", "no telling whether still a customer"],
+        ["higher", "lower"],
+    ),
+    say(
+        "btyd_purchase_days",
+        Theme::Rhythm,
+        Unit::Number(1),
+        ["by its own rhythm {} purchase days expected", "", "no rhythm known"],
+        ["more", "fewer"],
     ),
     say(
         "gap_mean_days",

@@ -34,6 +34,7 @@ fn every_feature_of_the_dictionary_has_a_phrase() {
     let features: Vec<&String> = contract.columns.keys().filter(|name| !keys.contains(&name.as_str())).collect();
     assert!(features.len() > 40);
     let made = ["recency_score", "frequency_score", "monetary_score", "segment_rank", "own_rhythm"];
+    let made = made.into_iter().chain(crate::lifetimes::FEATURES);
     let names: Vec<&str> = features.iter().map(|name| name.as_str()).chain(made).collect();
     for name in &names {
         let phrase = phrases::of(name).unwrap_or_else(|| panic!("{name} has no phrase"));

@@ -38,7 +38,8 @@ pub(crate) fn contest(
         return Ok(Finding::Missing(format!("the history holds no two disjoint windows of {horizon} days")));
     }
     let churn_days = i64::from(config.churn.horizon_days);
-    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, super::basis(config))?;
+    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, super::basis(config))?
+        .seeing_lifetimes(config, horizon)?;
     if !panel.spend.iter().any(|spend| *spend > 0.0) {
         return Ok(Finding::Missing("the source holds no money, so there is no spend to forecast".to_owned()));
     }

@@ -147,7 +147,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         wanted.push(timeline.as_of);
     }
     let churn_days = i64::from(config.churn.horizon_days);
-    let panel = Panel::read(engine, run, &wanted, horizon, churn_days, basis(config))?;
+    let panel =
+        Panel::read(engine, run, &wanted, horizon, churn_days, basis(config))?.seeing_lifetimes(config, horizon)?;
     let now = panel.rows(&[timeline.as_of]);
     let mut warnings = panel.warnings.clone();
     let choice = choice(run, Stage::Value, config.value.model.map(ValueModel::word), ValueModel::Pooled.word())?;

@@ -23,9 +23,10 @@ impl Model {
         })
     }
 
-    /// What the model says of each row of a table that has its features, as columns of a table of scores. History and
-    /// level are those of the snapshot it was made for.
-    pub(crate) fn columns(&self, table: &Table) -> Result<Vec<(&'static str, Column)>> {
+    /// What the model says of each row of a table that has its features but those of the lifetimes, as columns of a table
+    /// of scores. History and level are those of the snapshot it was made for.
+    pub(crate) fn columns(&self, table: Table) -> Result<Vec<(&'static str, Column)>> {
+        let table = &self.lifetimes.widen(table, &self.features, self.horizon_days as f64)?;
         let rows: Vec<usize> = (0..table.features.n_rows()).collect();
         let input = Input {
             table,

@@ -17,16 +17,14 @@ fn of_run(out: &std::path::Path, artefact: &str) -> Frame {
     select(&out.join(artefact), "select * from t order by customer_id")
 }
 
-#[test]
-fn saved_models_score_as_they_did_and_refuse_other_features() {
+/// The saved models of a run put on its own features give its own scores.
+fn assert_saved_models_score_as_they_did(out: &std::path::Path) {
     let dir = temp();
-    let published = Run::open(&BASE.out).unwrap();
-    let features = BASE.out.join(format!("{}/as_of={AS_OF}", artifact::FEATURES));
-
+    let published = Run::open(out).unwrap();
+    let features = out.join(format!("{}/as_of={AS_OF}", artifact::FEATURES));
     let to = dir.path().join("churn.parquet");
     let scored = pipeline::score(&published, Stage::Churn, &features, &to).unwrap();
-    let (found, known) =
-        (select(&to, "select * from t order by customer_id"), of_run(&BASE.out, artifact::CHURN_SCORES));
+    let (found, known) = (select(&to, "select * from t order by customer_id"), of_run(out, artifact::CHURN_SCORES));
     assert_eq!(found.texts("customer_id").unwrap(), known.texts("customer_id").unwrap());
     assert_eq!(found.f64s("p_churn").unwrap(), known.f64s("p_churn").unwrap());
     assert_eq!(found.bools("flagged").unwrap(), known.bools("flagged").unwrap());
@@ -35,7 +33,7 @@ fn saved_models_score_as_they_did_and_refuse_other_features() {
     let to = dir.path().join("value.csv");
     pipeline::score(&published, Stage::Value, &features, &to).unwrap();
     let found = Csv::read(&to);
-    let known = of_run(&BASE.out, artifact::VALUE_SCORES);
+    let known = of_run(out, artifact::VALUE_SCORES);
     for column in ["value_mean", "value_q10", "value_q50", "value_q90"] {
         let mut by_id: Vec<(String, f64)> =
             found.rows.iter().map(|row| row[0].clone()).zip(found.numbers(column)).collect();
@@ -43,7 +41,13 @@ fn saved_models_score_as_they_did_and_refuse_other_features() {
         let values: Vec<f64> = by_id.into_iter().map(|(_, v)| v).collect();
         assert_eq!(values, known.f64s(column).unwrap(), "{column}");
     }
+}
 
+#[test]
+fn saved_models_score_as_they_did_and_refuse_other_features() {
+    assert_saved_models_score_as_they_did(&BASE.out);
+    let dir = temp();
+    let published = Run::open(&BASE.out).unwrap();
     let few = dir.path().join("few.csv");
     std::fs::write(&few, "customer_id,recency_days,frequency,monetary_total\n1,3,2,50\n").unwrap();
     let refused = pipeline::score(&published, Stage::Churn, &few, &dir.path().join("x.csv")).unwrap_err().to_string();
@@ -151,6 +155,23 @@ fn the_contest_decides_before_the_test_window_and_runs_follow_it() {
     let named: churn::Facts = Run::open(&out).unwrap().manifest.stage(Stage::Churn, &out).unwrap();
     assert_eq!(named.choice.model, "recency");
     assert_eq!(named.quality.measured().unwrap().models.len(), 1);
+}
+
+#[test]
+fn the_models_can_be_given_the_lifetimes_to_see() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let mut config = config();
+    config.features.lifetimes = true;
+    for stage in [Stage::Churn, Stage::Value, Stage::Report] {
+        pipeline::run_stage(&ctx(2), &config, stage, &[], &out).unwrap();
+    }
+    let seen = of_run(&out, artifact::CHURN_CONTRIBUTIONS);
+    let days = seen.f64s("btyd_purchase_days").unwrap();
+    assert!(days.iter().any(|v| v.abs() > 0.01), "what is to be seen tells the models nothing");
+    assert!(!of_run(&BASE.out, artifact::CHURN_CONTRIBUTIONS).names().iter().any(|name| name.starts_with("btyd_")));
+    assert_saved_models_score_as_they_did(&out);
 }
 
 #[test]

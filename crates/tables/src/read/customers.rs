@@ -70,9 +70,48 @@ const NO_ATTRIBUTES: [&str; 46] = [
     "iscurrentrow",
 ];
 
+/// Those of them that say where a customer is reached, and whether it may be.
+const CONTACTS: [&str; 23] = [
+    "email",
+    "emailaddress",
+    "mail",
+    "phone",
+    "phonenumber",
+    "mobile",
+    "mobilenumber",
+    "externalid",
+    "consent",
+    "emailconsent",
+    "marketingconsent",
+    "suppressed",
+    "suppression",
+    "issuppressed",
+    "optin",
+    "optout",
+    "optedin",
+    "optedout",
+    "emailoptin",
+    "emailoptout",
+    "unsubscribed",
+    "donotcontact",
+    "smsconsent",
+];
+
+/// What is read of a table of customers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wanted {
+    /// What can be a feature.
+    #[default]
+    Attributes,
+    /// Where a customer is reached, and whether it may be; never a feature, so it needs no instant.
+    Contacts,
+}
+
 /// How a table of customers is to be read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CustomersOptions {
+    /// What is read of it.
+    pub wanted: Wanted,
     /// Dialect, and headers for `customer_id` and `valid_from`.
     pub read: ReadOptions,
     /// Attributes whose value of today was the value at all times.
@@ -92,6 +131,8 @@ pub struct Attribute {
     pub header: String,
     /// Declared never to change.
     pub never_changes: bool,
+    /// Whether it may stand without an instant all the same.
+    pub undated: bool,
     /// Declared to be words even where they look like numbers.
     pub text: bool,
 }
@@ -155,10 +196,12 @@ pub(crate) fn map(file: &str, headers: &[String], options: &CustomersOptions) ->
         }
     }
     let is_attribute = |at: &usize| {
-        !headers[*at].is_empty()
-            && !keys.contains(at)
-            && !ignored.contains(at)
-            && !NO_ATTRIBUTES.contains(&columns::fold(&headers[*at]).as_str())
+        let folded = columns::fold(&headers[*at]);
+        let is_wanted = match options.wanted {
+            Wanted::Attributes => !NO_ATTRIBUTES.contains(&folded.as_str()),
+            Wanted::Contacts => CONTACTS.contains(&folded.as_str()),
+        };
+        !headers[*at].is_empty() && !keys.contains(at) && !ignored.contains(at) && is_wanted
     };
     let named = declared.iter().map(|at| ("never_changes", at)).chain(texts.iter().map(|at| ("text", at)));
     if let Some((setting, at)) = named.into_iter().find(|(_, at)| !is_attribute(at)) {
@@ -170,7 +213,7 @@ pub(crate) fn map(file: &str, headers: &[String], options: &CustomersOptions) ->
         ));
     }
     let attributes: Vec<usize> = (0..headers.len()).filter(is_attribute).collect();
-    let undated: Vec<String> = match mapping.has(VALID_FROM) {
+    let undated: Vec<String> = match mapping.has(VALID_FROM) || options.wanted == Wanted::Contacts {
         true => Vec::new(),
         false => attributes.iter().filter(|at| !declared.contains(at)).map(|at| headers[*at].clone()).collect(),
     };
@@ -276,6 +319,7 @@ fn attributes(table: &Table, options: &CustomersOptions) -> Vec<Attribute> {
         name: table.mapping.name(at).to_owned(),
         header: table.headers[header].clone(),
         never_changes: among(&options.never_changes, header),
+        undated: options.wanted == Wanted::Contacts,
         text: among(&options.text, header),
     };
     table.mapping.pairs().filter(|(at, _)| *at >= FIRST_ATTRIBUTE).map(of).collect()
@@ -345,7 +389,7 @@ impl<'t> Long<'t> {
             let refuse = |reason| self.refuse(self.table.place(row.line, at), reason);
             let Some(text) = as_text(Kind::Attribute, cell).map_err(refuse)? else { continue };
             let instant = if attribute.never_changes { None } else { valid_from };
-            if !attribute.never_changes && instant.is_none() {
+            if !attribute.never_changes && !attribute.undated && instant.is_none() {
                 return Err(Error::Read {
                     file: self.file.to_owned(),
                     place: Some(self.table.place(row.line, VALID_FROM)),

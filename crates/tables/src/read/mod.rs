@@ -33,7 +33,7 @@ mod tests;
 
 pub use columns::{Sums, sums, transactions_schema};
 pub use customers::{
-    Attribute, CustomersOptions, CustomersRead, customer_rows_schema, read_customers, understand_customers,
+    Attribute, CustomersOptions, CustomersRead, Wanted, customer_rows_schema, read_customers, understand_customers,
 };
 pub use date::DateOrder;
 pub use number::DecimalMark;

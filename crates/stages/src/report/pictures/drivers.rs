@@ -23,6 +23,7 @@ const PAST: [&str; 3] = ["purchase_days", "active_span_days", "tenure_days"];
 #[derive(Deserialize)]
 struct DriverRecord {
     importance: Vec<(String, f64)>,
+    horizon_days: i64,
     lifetimes: Lifetimes,
 }
 
@@ -37,14 +38,17 @@ impl Room<'_> {
         }
         let as_of = self.as_of()?;
         let frame = self.contributions(shown, &as_of)?;
-        let silence = silence(&record.lifetimes, &frame)?;
+        let made = made(&record, &frame)?;
         let features = shown
             .iter()
             .enumerate()
             .map(|(k, name)| {
                 Ok(BeeswarmFeature {
                     name: reasons::short_name(name),
-                    values: if *name == SILENCE { silence.clone() } else { frame.f64s(&format!("value_{k}"))? },
+                    values: match made.iter().find(|(made, _)| made == name) {
+                        Some((_, values)) => values.clone(),
+                        None => frame.f64s(&format!("value_{k}"))?,
+                    },
                     contributions: frame.f64s(&format!("contribution_{k}"))?,
                 })
             })
@@ -70,7 +74,7 @@ impl Room<'_> {
         for (k, name) in names.iter().enumerate() {
             let quoted = format!("\"{}\"", name.replace('"', "\"\""));
             columns.push(format!("churn_contributions.{quoted} as contribution_{k}"));
-            if *name != SILENCE {
+            if *name != SILENCE && !lifetimes::FEATURES.contains(&name.as_str()) {
                 let table = if OF_SEGMENTS.contains(&name.as_str()) { "segment_scores" } else { "features" };
                 columns.push(format!("{table}.{quoted} as value_{k}"));
             }
@@ -90,10 +94,14 @@ impl Room<'_> {
     }
 }
 
-/// The probability that each customer stays silent, as the model saw it.
-fn silence(lifetimes: &Lifetimes, frame: &Frame) -> Result<Vec<f64>> {
+/// What the model saw that is no column of the features: the probability that each customer stays silent, and what else
+/// is known of its lifetime.
+fn made(record: &DriverRecord, frame: &Frame) -> Result<Vec<(&'static str, Vec<f64>)>> {
     let columns = PAST.iter().map(|name| frame.f64s(name)).collect::<tenure_tables::Result<Vec<_>>>()?;
     let table = Table::new(PAST.map(str::to_owned).to_vec(), &columns)?;
     let rows: Vec<usize> = (0..frame.n_rows()).collect();
-    lifetimes.p_silent(&lifetimes::pasts(&table, &rows), &frame.f64s("window_days")?)
+    let pasts = lifetimes::pasts(&table, &rows);
+    let silence = record.lifetimes.p_silent(&pasts, &frame.f64s("window_days")?)?;
+    let features = record.lifetimes.features(&table, &rows, record.horizon_days as f64)?;
+    Ok([(SILENCE, silence)].into_iter().chain(lifetimes::FEATURES.into_iter().zip(features)).collect())
 }

@@ -1,0 +1,102 @@
+//! What a plan is held to besides its budget.
+
+use serde::{Deserialize, Serialize};
+
+use super::offers::Cap;
+
+/// A limit on some offers to some customers. What is not set does not bind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitConfig {
+    /// Its name, unique.
+    pub name: String,
+    /// The offers it is about; empty = all.
+    #[serde(default)]
+    pub offers: Vec<String>,
+    /// The segments it is about; empty = everybody.
+    #[serde(default)]
+    pub segments: Vec<String>,
+    /// Most money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_budget: Option<f64>,
+    /// Least money.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_budget: Option<f64>,
+    /// Most customers: a share of those it is about (0..=1) or a count (above 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_customers: Option<f64>,
+    /// Least customers, as the most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_customers: Option<f64>,
+}
+
+impl LimitConfig {
+    /// The most and the least customers out of `n` that it is about, the most rounded down and the least up.
+    pub fn customers(&self, n: u64) -> (Option<u64>, Option<u64>) {
+        let least = |setting: f64| match Cap::from_setting(setting) {
+            Cap::Share(share) => (share * n as f64 - 1e-9).ceil().max(0.0) as u64,
+            Cap::Count(count) => count,
+        };
+        (self.max_customers.map(|most| Cap::from_setting(most).customers(n)), self.min_customers.map(least))
+    }
+}
+
+/// What a plan makes the most of.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Risk {
+    /// The expected net.
+    #[default]
+    Mean,
+    /// The mean net of this worst share of what may be.
+    Cvar(f64),
+    /// The net that is fallen short of with this probability.
+    Quantile(f64),
+}
+
+impl Risk {
+    /// Reads `mean`, `cvar:0.1` or `quantile:0.25`; `None` where it is none of them.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == "mean" {
+            return Some(Self::Mean);
+        }
+        let (name, share) = text.split_once(':')?;
+        let share: f64 = share.parse().ok().filter(|share| *share > 0.0 && *share < 1.0)?;
+        match name {
+            "cvar" => Some(Self::Cvar(share)),
+            "quantile" => Some(Self::Quantile(share)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_the_least_round_up_and_of_the_most_down() {
+        let limit = |most, least| LimitConfig {
+            name: "x".to_owned(),
+            offers: Vec::new(),
+            segments: Vec::new(),
+            max_budget: None,
+            min_budget: None,
+            max_customers: most,
+            min_customers: least,
+        };
+        assert_eq!(limit(Some(0.1), Some(0.1)).customers(39), (Some(3), Some(4)));
+        assert_eq!(limit(Some(0.1), Some(0.1)).customers(30), (Some(3), Some(3)));
+        assert_eq!(limit(Some(100.0), Some(100.0)).customers(30), (Some(30), Some(100)));
+        assert_eq!(limit(None, None).customers(30), (None, None));
+    }
+
+    #[test]
+    fn risk_is_a_word_or_a_word_and_a_share() {
+        assert_eq!(Risk::parse("mean"), Some(Risk::Mean));
+        assert_eq!(Risk::parse("cvar:0.1"), Some(Risk::Cvar(0.1)));
+        assert_eq!(Risk::parse("quantile:0.25"), Some(Risk::Quantile(0.25)));
+        for bad in ["cvar", "cvar:0", "cvar:1", "var:0.1", "cvar:x", ""] {
+            assert_eq!(Risk::parse(bad), None, "{bad}");
+        }
+    }
+}
