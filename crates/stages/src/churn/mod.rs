@@ -25,7 +25,7 @@ use crate::config::{ChurnModel, ChurnWindow, Config};
 use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::lifetimes::Lifetimes;
+use crate::lifetimes::{Lifetimes, pasts};
 use crate::panel::{self, Panel, Season, Table};
 use crate::summary::{ChurnQuality, Finding, NOTHING};
 use crate::time::Instant;
@@ -212,7 +212,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let parts = calibrated.parts;
     let input = room.input(&now)?;
     let scores = parts.predict(model, &input)?;
-    let (calibration, season_rate) = room.level(&scores, calibrated.platts[0], seasonal.as_ref())?;
+    let (calibration, season_rate) =
+        room.level(&scores, calibrated.platts[0], calibrated.of_silence, &now, seasonal.as_ref())?;
     let p_churn: Vec<f64> = scores.iter().map(|&s| calibration.apply(s)).collect();
 
     let threshold = threshold::best_f_beta(&calibrated.probabilities[0], &calibrated.churned, config.churn.beta)
@@ -326,6 +327,9 @@ struct Calibrated {
     probabilities: Vec<Vec<f64>>,
     /// What became of these rows.
     churned: Vec<bool>,
+    /// Slope and level of the silence over the whole horizon that the MBG/NBD expects, where windows are one's own: only
+    /// over the whole horizon are there totals of last year.
+    of_silence: Option<Platt>,
 }
 
 /// What the stage works with.
@@ -383,16 +387,18 @@ impl<'a> Room<'a> {
         rows.len() >= MIN_ROWS && churned.min(rows.len() - churned) >= MIN_ROWS / 10
     }
 
-    /// What the seasonal forecast for the window after a snapshot rests on; `None` without a last year, and for windows
-    /// of one's own gaps, which no total of the shop speaks of.
+    /// What the seasonal forecast for the window after a snapshot rests on; `None` without a last year.
     fn season(&self, at: Instant) -> Result<Option<Season>> {
-        match self.config.churn.window {
-            ChurnWindow::Fixed => {
-                let horizon = i64::from(self.config.churn.horizon_days);
-                panel::season(self.engine, self.run, &self.timeline, self.snapshots, at, horizon)
-            }
-            ChurnWindow::OwnGap => Ok(None),
-        }
+        let horizon = i64::from(self.config.churn.horizon_days);
+        panel::season(self.engine, self.run, &self.timeline, self.snapshots, at, horizon)
+    }
+
+    /// The silence over the whole horizon that the MBG/NBD expects of each row.
+    fn silence(&self, rows: &[usize]) -> Result<Vec<f64>> {
+        let horizon = f64::from(self.config.churn.horizon_days);
+        self.panel.by_lifetimes(rows, |lifetimes, rows| {
+            lifetimes.p_silent(&pasts(&self.panel.table, rows), &vec![horizon; rows.len()])
+        })
     }
 
     /// Fits on the training windows and calibrates on the calibration window, or across folds of customers where there
@@ -416,7 +422,14 @@ impl<'a> Room<'a> {
             probabilities.push(scores.iter().map(|&s| platt.apply(s)).collect());
             platts.push(platt);
         }
-        Ok(Calibrated { parts, platts, probabilities, churned })
+        let of_silence = match self.config.churn.window {
+            ChurnWindow::Fixed => None,
+            ChurnWindow::OwnGap => {
+                let silent: Vec<bool> = rows.iter().map(|&i| self.panel.orders[i] < 0.5).collect();
+                Some(platt(&self.silence(&rows)?, &silent)?)
+            }
+        };
+        Ok(Calibrated { parts, platts, probabilities, churned, of_silence })
     }
 
     fn predict(&self, parts: &Parts, models: &[ChurnModel], rows: &[usize]) -> Result<Vec<Vec<f64>>> {
@@ -446,14 +459,24 @@ impl<'a> Room<'a> {
         Ok((order, scores))
     }
 
-    /// Draws the level towards the seasonal forecast; also gives the forecast share of leavers.
-    fn level(&self, scores: &[f64], platt: Platt, season: Option<&Season>) -> Result<(Platt, Option<f64>)> {
+    /// Draws the level towards the seasonal forecast of who stays silent over the whole horizon; also gives the forecast
+    /// share of them. Own windows are drawn as far as the silence over the whole horizon is.
+    fn level(
+        &self,
+        scores: &[f64],
+        platt: Platt,
+        of_silence: Option<Platt>,
+        rows: &[usize],
+        season: Option<&Season>,
+    ) -> Result<(Platt, Option<f64>)> {
         let Some(Ok(buyers)) = season.map(|s| season::forecast(&s.buyers)) else { return Ok((platt, None)) };
-        let rate = (1.0 - buyers / scores.len() as f64).clamp(0.01, 0.99);
-        let sloped = Platt { intercept: 0.0, slope: platt.slope };
-        let sloped: Vec<f64> = scores.iter().map(|&s| sloped.apply(s)).collect();
+        let rate = (1.0 - buyers / rows.len() as f64).clamp(0.01, 0.99);
+        let silence = of_silence.map(|_| self.silence(rows)).transpose()?;
+        let (drawn, at) = (silence.as_deref().unwrap_or(scores), of_silence.unwrap_or(platt));
+        let sloped = Platt { intercept: 0.0, slope: at.slope };
+        let sloped: Vec<f64> = drawn.iter().map(|&s| sloped.apply(s)).collect();
         let shift = Shift::to_rate(&sloped, None, rate).map_err(Error::math("the seasonal level"))?;
-        let intercept = SEASON_SHARE * shift.intercept + (1.0 - SEASON_SHARE) * platt.intercept;
+        let intercept = platt.intercept + SEASON_SHARE * (shift.intercept - at.intercept);
         Ok((Platt { intercept, slope: platt.slope }, Some(rate)))
     }
 
@@ -470,7 +493,7 @@ impl<'a> Room<'a> {
         let rows = self.panel.rows(&[at]);
         let mut probabilities = Vec::new();
         for (scores, platt) in self.predict(&calibrated.parts, models, &rows)?.into_iter().zip(&calibrated.platts) {
-            let (platt, _) = self.level(&scores, *platt, seasonal)?;
+            let (platt, _) = self.level(&scores, *platt, calibrated.of_silence, &rows, seasonal)?;
             probabilities.push(scores.iter().map(|&s| platt.apply(s)).collect());
         }
         Ok((calibrated, rows, probabilities))

@@ -369,9 +369,8 @@ struct Calibrated {
     raw: Vec<Vec<f64>>,
     /// What these rows' customers spent.
     spend: Vec<f64>,
-    /// The same over the spend of their last windows, carried forward; older rows count less. `None` where nothing was
-    /// spent.
-    spend_over_carried: Option<f64>,
+    /// The same over what the MBG/NBD expected of them; older rows count less. `None` where nothing was spent.
+    spend_over_lifetimes: Option<f64>,
 }
 
 /// Predictions of some rows.
@@ -468,18 +467,13 @@ impl Room<'_> {
         let spend = self.spend(&rows);
         let ages = self.panel.age_weights(&rows, HALF_LIFE_DAYS);
         let total = |of: &[f64]| of.iter().zip(&ages).map(|(v, w)| v * w).sum::<f64>();
-        let carried = total(&self.carried(&rows)?);
-        let spend_over_carried = (carried > 0.0).then(|| total(&spend) / carried).filter(|ratio| *ratio > 0.0);
-        Ok(Calibrated { parts, raw, spend, spend_over_carried })
+        let expected = total(&parts.predict(ValueModel::MbgNbd, &self.input(&rows)?)?);
+        let spend_over_lifetimes = (expected > 0.0).then(|| total(&spend) / expected).filter(|ratio| *ratio > 0.0);
+        Ok(Calibrated { parts, raw, spend, spend_over_lifetimes })
     }
 
     fn spend(&self, rows: &[usize]) -> Vec<f64> {
         rows.iter().map(|&i| self.panel.spend[i].max(0.0)).collect()
-    }
-
-    /// The naive baseline, without negative spend.
-    fn carried(&self, rows: &[usize]) -> Result<Vec<f64>> {
-        Ok(candidates::carried(&self.input(rows)?)?.into_iter().map(|v| v.max(0.0)).collect())
     }
 
     /// The interval that the calibration rows show around a candidate's means, brought to the level of other rows: what
@@ -532,7 +526,7 @@ impl Room<'_> {
     }
 
     /// Scores rows of one snapshot by the candidate in place `k`: at the total of the seasonal forecast where there is
-    /// one, else at what was spent lately, as far as calibration rows spent what they had spent before.
+    /// one, else at what the MBG/NBD expects, as far as calibration rows spent what it had expected of them.
     fn score(
         &self,
         calibrated: &Calibrated,
@@ -542,9 +536,11 @@ impl Room<'_> {
         season: Option<f64>,
     ) -> Result<Scores> {
         let sum: f64 = raw.iter().sum();
-        let total = match (season, calibrated.spend_over_carried) {
+        let total = match (season, calibrated.spend_over_lifetimes) {
             (Some(total), _) => total,
-            (None, Some(ratio)) => ratio * self.carried(rows)?.iter().sum::<f64>(),
+            (None, Some(ratio)) => {
+                ratio * calibrated.parts.predict(ValueModel::MbgNbd, &self.input(rows)?)?.iter().sum::<f64>()
+            }
             (None, None) => sum,
         };
         let level = if sum > 0.0 && total > 0.0 { total / sum } else { 1.0 };
