@@ -20,7 +20,7 @@ use std::rc::Rc;
 
 use rayon::prelude::*;
 
-use super::dual::{Dual, sweep};
+use super::dual::{Dual, Swept, sweep};
 use super::instance::Instance;
 use super::lp::{Basis, Lp, Outcome, Pool};
 
@@ -48,75 +48,95 @@ struct Node {
     bound: f64,
 }
 
-/// Searches for plans better than `at_hand` (`None` where there is none), whose net is `z`.
+/// Searches for plans better than `at_hand` (`None` where there is none), whose net is `z`: first among the few customers
+/// nearest to indifference, then among four times as many, and so on until everything that could be better is in play.
 pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u32], f64)>, limit: usize) -> Found {
-    let z = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
-    let lagrangian = instance.bounds_worth(&dual.y) + sweep(instance, &dual.y, None, false, None).total;
-    let play = Play::new(instance, &dual.y, lagrangian - z);
-    let mut pool = Pool::new(instance, play.ids.clone(), |j| 1e-11 * (1.0 - j as f64 / play.ids.len() as f64));
-    pool.open.clone_from(&play.open);
-    let step = play.step(instance);
-    let mut tree = Tree { instance, play, pool, step, best: z, found: None, nodes: 0 };
-    let (bound, complete) = tree.run(dual, limit);
-    let choice = tree.found.map(|own| {
-        let mut choice = tree.play.fixed_choice.clone();
-        tree.play.ids.iter().zip(own).for_each(|(&i, k)| choice[i as usize] = k);
-        choice
-    });
-    Found { choice, bound: if complete { tree.best } else { bound.max(tree.best) }, nodes: tree.nodes, complete }
+    let mut keys = vec![instance.offers as u32; instance.customers];
+    let swept = sweep(instance, &dual.y, None, false, Some(&mut keys));
+    let lagrangian = instance.bounds_worth(&dual.y) + swept.total;
+    let mut found =
+        Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
+    let mut best = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
+    let mut most = IN_PLAY;
+    loop {
+        let play = Play::new(instance, &dual.y, &keys, &swept, lagrangian - best, most);
+        let beyond = play.beyond;
+        let mut pool = Pool::new(instance, play.ids.clone(), |j| 1e-11 * (1.0 - j as f64 / play.ids.len() as f64));
+        pool.open.clone_from(&play.open);
+        let step = play.step(instance);
+        let mut tree = Tree { instance, play, pool, step, best, found: None, nodes: found.nodes };
+        let (bound, complete) = tree.run(dual, limit);
+        found.nodes = tree.nodes;
+        best = tree.best;
+        let whole = !beyond.is_finite();
+        if let Some(own) = tree.found {
+            let mut choice = keys.clone();
+            tree.play.ids.iter().zip(own).for_each(|(&i, k)| choice[i as usize] = k);
+            found.choice = Some(choice);
+        }
+        // A plan with a choice that was left out of play loses more than `beyond`.
+        let outside = lagrangian - beyond;
+        let inside = if complete { best } else { bound };
+        found.bound = found.bound.min(inside.max(outside)).max(best);
+        found.complete = complete && (whole || !(found.bound > best + EQUAL * best.abs()));
+        if !complete || found.complete {
+            return found;
+        }
+        most *= 4;
+    }
 }
+
+/// Customers in play at first.
+const IN_PLAY: usize = 600;
 
 /// What is left to decide.
 struct Play {
     ids: Vec<u32>,
     /// For each of them which choices may be in a better plan.
     open: Vec<bool>,
-    /// The choice of all others.
-    fixed_choice: Vec<u32>,
+    /// What all others use and bring.
     fixed: Vec<f64>,
     fixed_net: f64,
+    /// Choices with losses above this were left out though they could be in a better plan; infinite where none was.
+    beyond: f64,
 }
 
 impl Play {
-    fn new(instance: &Instance<'_>, y: &[f64], gap: f64) -> Self {
+    /// The customers with a choice besides `keys` that loses at most `gap`, the nearest `most` of them.
+    fn new(instance: &Instance<'_>, y: &[f64], keys: &[u32], swept: &Swept, gap: f64, most: usize) -> Self {
         let prices = instance.prices(y);
         let width = instance.width();
         let least = gap + 1e-9 * gap.abs().min(f64::MAX) + 1e-12;
-        let own: Vec<(u32, Vec<bool>)> = (0..instance.customers)
-            .into_par_iter()
-            .map(|i| {
-                let g = instance.group_of(i);
-                let worth = |k: usize| {
-                    instance.net_of(i, k) - instance.pays(&prices, i, g, k, instance.cost_of(i, k))
-                };
-                let (mut best, mut key) = (f64::NEG_INFINITY, width - 1);
-                for k in (0..width).rev().filter(|&k| instance.may(i, k)) {
-                    if worth(k) > best {
-                        (best, key) = (worth(k), k);
-                    }
-                }
-                let near = |k: usize| instance.may(i, k) && best - worth(k) <= least;
-                if (0..width).any(|k| k != key && near(k)) {
-                    (key as u32, (0..width).map(near).collect())
-                } else {
-                    (key as u32, Vec::new())
-                }
-            })
-            .collect();
-        let mut play = Self {
-            ids: Vec::new(),
-            open: Vec::new(),
-            fixed_choice: own.iter().map(|(key, _)| *key).collect(),
-            fixed: vec![0.0; y.len()],
-            fixed_net: 0.0,
+        let losses = |i: usize| {
+            let g = instance.group_of(i);
+            let prices = &prices;
+            let worth =
+                move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
+            let best = worth(keys[i] as usize);
+            (0..width).filter(move |&k| instance.may(i, k)).map(move |k| (k, best - worth(k)))
         };
-        for (i, (key, open)) in own.into_iter().enumerate() {
-            if open.is_empty() {
-                play.fixed_net += instance.net_of(i, key as usize);
-                instance.add(i, key as usize, 1.0, &mut play.fixed);
-            } else {
-                play.ids.push(i as u32);
-                play.open.extend(open);
+        let nearest = |i: usize| {
+            let others = losses(i).filter(|(k, _)| *k != keys[i] as usize);
+            (others.map(|(_, loss)| loss).fold(f64::INFINITY, f64::min), i as u32)
+        };
+        let mut near: Vec<(f64, u32)> =
+            (0..instance.customers).into_par_iter().map(nearest).filter(|(loss, _)| *loss <= least && loss.is_finite()).collect();
+        let mut beyond = f64::INFINITY;
+        if near.len() > most {
+            near.select_nth_unstable_by(most, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            beyond = near[most].0;
+            near.truncate(most);
+        }
+        let mut ids: Vec<u32> = near.into_iter().map(|(_, i)| i).collect();
+        ids.sort_unstable();
+        let mut play =
+            Self { open: vec![false; ids.len() * width], ids, fixed: swept.sums.clone(), fixed_net: swept.worth, beyond };
+        for (j, &i) in play.ids.iter().enumerate() {
+            let (i, key) = (i as usize, keys[i as usize] as usize);
+            play.fixed_net -= instance.net_of(i, key);
+            instance.add(i, key, -1.0, &mut play.fixed);
+            for (k, loss) in losses(i) {
+                play.open[j * width + k] = loss <= least.min(beyond);
             }
         }
         play

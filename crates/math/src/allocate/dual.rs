@@ -159,7 +159,7 @@ pub(super) struct Swept {
     /// The customers' part of the Lagrangian.
     pub(super) total: f64,
     /// What those outside the core bring, with the hair.
-    worth: f64,
+    pub(super) worth: f64,
     /// What those outside the core use of each row.
     pub(super) sums: Vec<f64>,
     /// Those whose choice may change.
