@@ -1,181 +1,282 @@
-//! Prices of budget and caps, and the bound they prove.
+//! Prices of all constraints at once, the bound they prove, and the plan at which they rest.
+//!
+//! Question: which prices `y` make the Lagrangian `L(y) = sum_r y_r bound_r + sum_i max_k (net - pays(y))` least, for ten
+//! million customers as for ten?
+//!
+//! Method: the exact simplex of `lp` needs only the customers whose choice is in doubt. A regular sample of some thousand
+//! customers, with its share of every bound, gives first prices. One sweep over all customers at these prices parts those
+//! who could change their choice if prices moved by a few per cent (the core) from all others, whose sums are fixed. The
+//! core is solved exactly, and a second sweep at its prices proves the result: where the Lagrangian equals what the core's
+//! relaxed plan brings, both are optimal. Otherwise the prices are better than before and it goes round again (sifting,
+//! Bixby et al. 1992; core problems, Pisinger 1995); in the last resort the core is everybody.
+//!
+//! Sums are taken in chunks of fixed size and added in their order: the same bytes on any number of threads.
 
-use super::Instance;
-use super::path::Path;
+use rayon::prelude::*;
 
-/// The prices found and the least bound seen on the way.
+use super::instance::{Instance, Prices};
+use super::lp::{Basis, Lp, Outcome, Pool};
+
+/// The prices found, what they prove, and the relaxed plan's choices.
 pub(super) struct Dual {
-    /// The price of a unit of budget.
-    pub(super) lambda: f64,
-    /// The price of a place with each offer.
-    pub(super) mu: Vec<f64>,
+    /// Scaled price of each row.
+    pub(super) y: Vec<f64>,
     /// The least Lagrangian seen: no plan brings more.
     pub(super) bound: f64,
-    /// The path under `mu`, where it is not the one without prices.
-    pub(super) path: Option<Path>,
+    /// The choice of each customer; of those in parts the greatest part.
+    pub(super) choice: Vec<u32>,
+    /// Customers whose choice is in doubt, ascending.
+    pub(super) core: Vec<u32>,
 }
 
-/// Rounds over the sets of capped offers at one price of budget.
-const SWEEPS: usize = 6;
-/// Halvings of the bracket around the price of budget.
-const HALVINGS: usize = 60;
+/// Customers in a unit of parallel work.
+const CHUNK: usize = 1 << 14;
+/// Up to this many customers are solved at once, without a sample.
+const DIRECT: usize = 6_000;
+/// Rounds of sifting; in the last one the core is everybody.
+const ROUNDS: usize = 8;
 
 impl Dual {
-    /// Prices for the instance; `free` is its path without prices on caps.
-    pub(super) fn solve(instance: &Instance<'_>, free: &Path) -> Self {
-        let lambda = free.price(instance);
-        let mu = vec![0.0; instance.offers];
-        let bound = lagrangian(instance, lambda, &mu);
-        let counts = free.take(instance).counts;
-        if counts.iter().zip(&instance.caps).all(|(count, cap)| count <= cap) {
-            return Self { lambda, mu, bound, path: None };
+    /// Prices for the instance; an error is the combination of rows that proves that they cannot be met together.
+    pub(super) fn solve(instance: &Instance<'_>) -> Result<Self, Vec<f64>> {
+        let m = instance.rows.len();
+        let mut y = vec![0.0; m];
+        let mut choice = vec![instance.offers as u32; instance.customers];
+        let free = sweep(instance, &y, None, true, Some(&mut choice));
+        if instance.excess(&free.sums) <= 0.0 {
+            // The best for everybody keeps all rows.
+            let bound = sweep(instance, &y, None, false, None).total;
+            return Ok(Self { y, bound, choice, core: Vec::new() });
         }
-        Self::with_caps(instance, lambda, bound)
-    }
-
-    /// `L(lambda, mu(lambda))`, with `mu(lambda)` the best prices of the caps, is convex in `lambda`: its slope is what
-    /// is left of the budget, so the bracket between "too much is spent" and "it fits" is halved.
-    fn with_caps(instance: &Instance<'_>, start: f64, bound: f64) -> Self {
-        let mut bound = bound;
-        let mut mu = vec![0.0; instance.offers];
-        let mut scratch = Vec::with_capacity(instance.active.len());
-        let sets = sets(instance);
-        let mut fits = |lambda: f64, mu: &mut Vec<f64>| {
-            settle(instance, lambda, mu, &sets, &mut scratch);
-            spend(instance, lambda, mu) <= instance.allowed()
-        };
-        if !fits(0.0, &mut mu) {
-            let (mut low, mut high) = (0.0, if start > 0.0 && start.is_finite() { start } else { 1.0 });
-            let (mut at_low, mut at_high) = (mu.clone(), mu.clone());
-            if fits(high, &mut at_high) {
-                // Close in from above first: the price is rarely far from the one without caps.
-                let mut probe = high * 0.8;
-                let mut at_probe = at_high.clone();
-                while probe > high * 1e-3 && fits(probe, &mut at_probe) {
-                    high = probe;
-                    at_high.clone_from(&at_probe);
-                    probe *= 0.5;
-                }
-                if probe > low && !fits(probe, &mut at_probe) {
-                    (low, at_low) = (probe, at_probe);
-                }
-            } else {
-                // Above the greatest efficiency nothing that costs is worth its price, so this ends.
-                while !fits(high, &mut at_high) && high < f64::MAX / 4.0 {
-                    low = high;
-                    at_low.clone_from(&at_high);
-                    high *= 1.5;
-                }
-            }
-            for _ in 0..HALVINGS {
-                if high - low <= 1e-8 * high {
-                    break;
-                }
-                let middle = f64::midpoint(low, high);
-                let mut at_middle = at_high.clone();
-                if fits(middle, &mut at_middle) {
-                    high = middle;
-                    at_high = at_middle;
-                } else {
-                    (low, at_low) = (middle, at_middle);
-                }
-            }
-            bound = bound.min(lagrangian(instance, low, &at_low)).min(lagrangian(instance, high, &at_high));
-            mu = at_high;
+        let direct = free.active <= DIRECT;
+        let mut theta = f64::INFINITY;
+        if !direct {
+            let size = ((free.active as f64).sqrt() * 8.0).clamp(4_000.0, 20_000.0);
+            y = sampled(instance, free.active as f64 / size);
+            theta = 4.0 / size.sqrt();
         }
-        let path = Path::new(instance, &mu);
-        let lambda = path.price(instance);
-        bound = bound.min(lagrangian(instance, lambda, &mu));
-        Self { lambda, mu, bound, path: Some(path) }
+        let mut bound = f64::INFINITY;
+        for round in 0..ROUNDS {
+            let everybody = direct || round + 1 == ROUNDS || theta > 2.0;
+            let doubt = if everybody { f64::INFINITY } else { theta };
+            let swept = sweep(instance, &y, Some(doubt), true, Some(&mut choice));
+            let ids = swept.core.clone();
+            let pool = Pool::new(instance, swept.core, |j| instance.hair(ids[j] as usize));
+            let lp = Lp {
+                instance,
+                pool: &pool,
+                least: instance.rows.iter().map(|row| row.least).collect(),
+                most: instance.rows.iter().map(|row| row.most).collect(),
+                fixed: swept.sums,
+            };
+            let mut basis = lp.start(&y);
+            match lp.solve(&mut basis) {
+                Outcome::Infeasible(ray) if everybody => return Err(ray),
+                Outcome::Infeasible(_) | Outcome::Stalled if !everybody => {
+                    theta *= 4.0;
+                    continue;
+                }
+                _ => {}
+            }
+            y = proper(instance, basis.y.clone());
+            let lagrangian = instance.bounds_worth(&y) + sweep(instance, &y, None, true, None).total;
+            bound = bound.min(lagrangian);
+            let relaxed = swept.worth + lp.value(&basis);
+            if !everybody && lagrangian - relaxed > 1e-10 * lagrangian.abs() {
+                theta *= 0.5;
+                continue;
+            }
+            // Without the hair by which earlier customers count for more.
+            let plain = Pool::new(instance, ids, |_| 0.0);
+            let exact = proper(instance, lp.prices(&basis, &plain.c));
+            let at_exact = instance.bounds_worth(&exact) + sweep(instance, &exact, None, false, None).total;
+            if at_exact <= bound {
+                (bound, y) = (at_exact, exact);
+            }
+            round_parts(&lp, &basis, &mut choice);
+            return Ok(Self { y, bound, choice, core: plain.ids });
+        }
+        Err(y)
     }
 }
 
-/// `lambda B + sum mu[k] cap[k] + sum_i max(0, max_k (net - lambda cost - mu[k]))`, over customers in their order.
-pub(super) fn lagrangian(instance: &Instance<'_>, lambda: f64, mu: &[f64]) -> f64 {
-    let budget = if lambda > 0.0 { lambda * instance.budget } else { 0.0 };
-    let places: f64 = mu.iter().zip(&instance.caps).map(|(&m, &cap)| if m > 0.0 { m * cap as f64 } else { 0.0 }).sum();
-    let customers: f64 = instance
-        .active
-        .iter()
-        .map(|&i| {
-            let offers = instance.net_of(i).iter().zip(instance.cost_of(i)).zip(mu);
-            offers.map(|((&net, &cost), &m)| net - lambda * cost - m).fold(0.0, f64::max)
-        })
-        .sum();
-    budget + places + customers
+/// The key of every customer of the core, or the greatest of its parts.
+fn round_parts(lp: &Lp<'_, '_>, basis: &Basis, choice: &mut [u32]) {
+    let parts = lp.parts(basis);
+    for (j, &i) in lp.pool.ids.iter().enumerate() {
+        choice[i as usize] = basis.key[j];
+    }
+    for &(j, _, _) in &parts {
+        let own = || parts.iter().filter(|part| part.0 == j);
+        let mut most = 1.0 - own().map(|part| part.2).sum::<f64>();
+        for &(_, k, share) in own() {
+            if share > most {
+                most = share;
+                choice[lp.pool.ids[j] as usize] = k as u32;
+            }
+        }
+    }
 }
 
-/// Moves the prices of the capped offers to their best values at this price of budget. As a function of `mu` the
-/// Lagrangian is L-natural-convex (Murota 2003): it is least where moving no set of prices by a common amount helps. So
-/// each set of capped offers is moved to its best place in turn: with `tau_i` what the set is worth to customer `i`
-/// beyond the best outside it, the greatest `tau` that gets none of the set's places is the amount.
-fn settle(instance: &Instance<'_>, lambda: f64, mu: &mut [f64], sets: &[Vec<bool>], scratch: &mut Vec<f64>) {
-    for _ in 0..if sets.len() > 1 { SWEEPS } else { 1 } {
-        let mut change = 0.0_f64;
-        for set in sets {
-            let members = || (0..instance.offers).filter(|&k| set[k]);
-            let places: usize = members().map(|k| instance.caps[k]).sum();
-            let least = -members().map(|k| mu[k]).fold(f64::INFINITY, f64::min);
-            scratch.clear();
-            for &i in &instance.active {
-                let weight = instance.weight(i);
-                let (mut inside, mut outside) = (f64::NEG_INFINITY, 0.0_f64);
-                for (k, (&net, &cost)) in instance.net_of(i).iter().zip(instance.cost_of(i)).enumerate() {
-                    let worth = net * weight - lambda * cost - mu[k];
-                    if set[k] {
-                        inside = inside.max(worth);
-                    } else {
-                        outside = outside.max(worth);
+/// A price points to a bound that there is.
+fn proper(instance: &Instance<'_>, mut y: Vec<f64>) -> Vec<f64> {
+    for (y, row) in y.iter_mut().zip(&instance.rows) {
+        if (*y > 0.0 && row.most.is_infinite()) || (*y < 0.0 && row.least.is_infinite()) {
+            *y = 0.0;
+        }
+    }
+    y
+}
+
+/// Prices by every `stride`-th customer with its share of every bound; none where these cannot meet theirs.
+fn sampled(instance: &Instance<'_>, stride: f64) -> Vec<f64> {
+    let taken = (0..).map(|s| (s as f64 * stride) as usize).take_while(|&i| i < instance.customers);
+    let ids: Vec<u32> = taken.filter(|&i| is_active(instance, i)).map(|i| i as u32).collect();
+    let share = 1.0 / stride;
+    let own = ids.clone();
+    let pool = Pool::new(instance, ids, |j| instance.hair(own[j] as usize));
+    let m = instance.rows.len();
+    let lp = Lp {
+        instance,
+        pool: &pool,
+        least: instance.rows.iter().map(|row| row.least * share).collect(),
+        most: instance.rows.iter().map(|row| row.most * share).collect(),
+        fixed: vec![0.0; m],
+    };
+    let mut basis = lp.start(&vec![0.0; m]);
+    match lp.solve(&mut basis) {
+        Outcome::Infeasible(_) => vec![0.0; m],
+        _ => proper(instance, basis.y),
+    }
+}
+
+fn is_active(instance: &Instance<'_>, i: usize) -> bool {
+    instance.is_eligible(i) && (0..instance.offers).any(|k| instance.usable(i, instance.group_of(i), k))
+}
+
+/// What one look at all customers at given prices says.
+pub(super) struct Swept {
+    /// The customers' part of the Lagrangian.
+    pub(super) total: f64,
+    /// What those outside the core bring, with the hair.
+    pub(super) worth: f64,
+    /// What those outside the core use of each row.
+    pub(super) sums: Vec<f64>,
+    /// Those whose choice may change.
+    pub(super) core: Vec<u32>,
+    /// Customers who have a choice at all.
+    active: usize,
+}
+
+/// Gives every customer the choice worth most at the prices `y`; those to whom another would be worth as much if prices
+/// moved by the share `theta` are the core.
+pub(super) fn sweep(
+    instance: &Instance<'_>,
+    y: &[f64],
+    theta: Option<f64>,
+    hair: bool,
+    choice: Option<&mut [u32]>,
+) -> Swept {
+    let prices = instance.prices(y);
+    let sizes = instance.prices(&y.iter().map(|y| y.abs()).collect::<Vec<_>>());
+    let look = Look { instance, prices, sizes, theta, hair };
+    let parts: Vec<Swept> = match choice {
+        Some(choice) => {
+            let chunks = choice.par_chunks_mut(CHUNK).enumerate();
+            chunks.map(|(at, own)| look.chunk(at * CHUNK, own.len(), Some(own))).collect()
+        }
+        None => {
+            let n = instance.customers;
+            let chunks = (0..n.div_ceil(CHUNK)).into_par_iter();
+            chunks.map(|at| look.chunk(at * CHUNK, CHUNK.min(n - at * CHUNK), None)).collect()
+        }
+    };
+    let mut all =
+        Swept { total: 0.0, worth: 0.0, sums: vec![0.0; instance.rows.len()], core: Vec::new(), active: 0 };
+    for part in parts {
+        all.total += part.total;
+        all.worth += part.worth;
+        all.sums.iter_mut().zip(&part.sums).for_each(|(a, b)| *a += b);
+        all.core.extend(part.core);
+        all.active += part.active;
+    }
+    all
+}
+
+struct Look<'p, 'a> {
+    instance: &'p Instance<'a>,
+    prices: Prices,
+    sizes: Prices,
+    theta: Option<f64>,
+    hair: bool,
+}
+
+impl Look<'_, '_> {
+    fn chunk(&self, from: usize, len: usize, mut choice: Option<&mut [u32]>) -> Swept {
+        let instance = self.instance;
+        let (offers, width) = (instance.offers, instance.width());
+        // Few groups: count by group and choice first. Many: add row by row.
+        let tables = if instance.groups <= 1_024 { instance.groups * width } else { 0 };
+        let (mut counts, mut costs) = (vec![0_u32; tables], vec![0.0; tables]);
+        let mut swept =
+            Swept { total: 0.0, worth: 0.0, sums: vec![0.0; instance.rows.len()], core: Vec::new(), active: 0 };
+        let mut values = vec![f64::NEG_INFINITY; offers];
+        for i in from..from + len {
+            let g = instance.group_of(i);
+            let (mut best, mut key, mut active) = (0.0, offers, false);
+            if instance.is_eligible(i) {
+                let hair = if self.hair { instance.hair(i) } else { 0.0 };
+                let row = i * offers..(i + 1) * offers;
+                for (k, (&net, &cost)) in instance.net[row.clone()].iter().zip(&instance.cost[row]).enumerate() {
+                    values[k] = f64::NEG_INFINITY;
+                    if instance.usable(i, g, k) {
+                        active = true;
+                        values[k] = instance.with_hair(net, hair) - instance.pays(&self.prices, i, g, k, cost);
+                        if values[k] > best {
+                            (best, key) = (values[k], k);
+                        }
                     }
                 }
-                if inside - outside > least {
-                    scratch.push(inside - outside);
+            }
+            if let Some(choice) = &mut choice {
+                choice[i - from] = key as u32;
+            }
+            if !active {
+                continue;
+            }
+            swept.active += 1;
+            swept.total += best;
+            if self.theta.is_some_and(|theta| self.doubtful(i, g, key, best, &values, theta)) {
+                swept.core.push(i as u32);
+            } else if key < offers {
+                let hair = if self.hair { instance.hair(i) } else { 0.0 };
+                swept.worth += instance.with_hair(instance.net_of(i, key), hair);
+                if tables > 0 {
+                    counts[g * width + key] += 1;
+                    costs[g * width + key] += instance.cost_of(i, key);
+                    if instance.is_dense() {
+                        instance.add_dense(i, g, key, &mut swept.sums);
+                    }
+                } else {
+                    instance.add(i, key, 1.0, &mut swept.sums);
                 }
             }
-            let amount = if scratch.len() <= places {
-                least
-            } else {
-                *scratch.select_nth_unstable_by(places, |a, b| b.total_cmp(a)).1
-            };
-            members().for_each(|k| mu[k] = (mu[k] + amount).max(0.0));
-            change = change.max(amount.abs() / members().map(|k| mu[k]).fold(1e-9, f64::max));
         }
-        if change < 1e-9 {
-            break;
+        for at in (0..tables).filter(|&at| counts[at] > 0) {
+            instance.add_many(at / width, at % width, f64::from(counts[at]), costs[at], &mut swept.sums);
         }
+        swept
     }
-}
 
-/// The sets of capped offers to move together: all of them up to four offers, beyond that the single ones, the pairs and
-/// the whole.
-fn sets(instance: &Instance<'_>) -> Vec<Vec<bool>> {
-    let capped: Vec<usize> = (0..instance.offers).filter(|&k| instance.caps[k] < instance.active.len()).collect();
-    let m = capped.len();
-    let mut sizes: Vec<Vec<usize>> = capped.iter().map(|&k| vec![k]).collect();
-    if m <= 4 {
-        let larger = (1_usize..1 << m).filter(|bits| bits.count_ones() > 1);
-        sizes.extend(larger.map(|bits| (0..m).filter(|j| bits >> j & 1 == 1).map(|j| capped[j]).collect()));
-    } else {
-        sizes.extend((0..m).flat_map(|a| (0..a).map(move |b| (a, b))).map(|(a, b)| vec![capped[a], capped[b]]));
-        sizes.push(capped);
-    }
-    let row = |set: &Vec<usize>| (0..instance.offers).map(|k| set.contains(&k)).collect();
-    sizes.iter().map(row).collect()
-}
-
-/// What is spent when every customer takes what is worth most to it at these prices; between equals the cheaper.
-fn spend(instance: &Instance<'_>, lambda: f64, mu: &[f64]) -> f64 {
-    let mut total = 0.0;
-    for &i in &instance.active {
-        let weight = instance.weight(i);
-        let (mut best, mut its_cost) = (0.0, 0.0);
-        for (k, (&net, &cost)) in instance.net_of(i).iter().zip(instance.cost_of(i)).enumerate() {
-            let worth = net * weight - lambda * cost - mu[k];
-            if worth > best {
-                (best, its_cost) = (worth, cost);
-            }
+    /// Whether another choice could be worth more if every price moved by the share `theta`.
+    #[inline]
+    fn doubtful(&self, i: usize, g: usize, key: usize, best: f64, values: &[f64], theta: f64) -> bool {
+        if theta.is_infinite() {
+            return true;
         }
-        total += its_cost;
+        let size = |k: usize| self.instance.pays(&self.sizes, i, g, k, self.instance.cost_of(i, k)).abs();
+        let own = size(key);
+        let near = |k: usize, value: f64| k != key && best - value <= theta * (own + size(k));
+        near(self.instance.offers, 0.0) || values.iter().enumerate().any(|(k, &v)| v > f64::NEG_INFINITY && near(k, v))
     }
-    total
 }

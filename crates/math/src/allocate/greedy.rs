@@ -1,26 +1,24 @@
 //! The common rule: highest expected value first.
 
-use super::Instance;
+use super::instance::Instance;
 use super::state::State;
 
-/// The customers by the value of their best offer, the highest first; between equals in the order of the input.
-pub(super) fn order(instance: &Instance<'_>) -> Vec<usize> {
-    let best = |i: usize| instance.net_of(i).iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut keyed: Vec<(f64, usize)> = instance.active.iter().map(|&i| (best(i), i)).collect();
-    keyed.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    keyed.into_iter().map(|(_, i)| i).collect()
-}
-
-/// Gives each customer of `order` the best of its offers that fits.
-pub(super) fn fill<'a>(instance: &'a Instance<'a>, order: &[usize]) -> State<'a> {
-    let mut state = State::new(instance);
-    let mut offers: Vec<usize> = Vec::with_capacity(instance.offers);
-    for &i in order {
-        let net = instance.net_of(i);
-        offers.clear();
-        offers.extend((0..instance.offers).filter(|&k| net[k] > 0.0));
-        offers.sort_by(|&a, &b| net[b].total_cmp(&net[a]).then(a.cmp(&b)));
-        if let Some(&k) = offers.iter().find(|&&k| state.fits(i, k)) {
+/// Goes down the customers by the value of their best offer, the highest first, between equals in the order of the input,
+/// and gives each the best of its offers that fits under the ceilings.
+pub(super) fn fill<'p, 'a>(instance: &'p Instance<'a>) -> State<'p, 'a> {
+    let offers = |i: usize| (0..instance.offers).filter(move |&k| instance.net_of(i, k) > 0.0 && instance.may(i, k));
+    let mut order: Vec<(f64, usize)> = (0..instance.customers)
+        .map(|i| (offers(i).map(|k| instance.net_of(i, k)).fold(f64::NEG_INFINITY, f64::max), i))
+        .filter(|(best, _)| *best > 0.0)
+        .collect();
+    order.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    let mut state = State::new(instance, vec![instance.offers as u32; instance.customers]);
+    let (mut own, mut scratch) = (Vec::new(), Vec::new());
+    for (_, i) in order {
+        own.clear();
+        own.extend(offers(i));
+        own.sort_by(|&a, &b| instance.net_of(i, b).total_cmp(&instance.net_of(i, a)).then(a.cmp(&b)));
+        if let Some(&k) = own.iter().find(|&&k| state.fits(i, k, &mut scratch)) {
             state.give(i, k);
         }
     }

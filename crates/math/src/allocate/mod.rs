@@ -9,31 +9,41 @@
 //! `L = lambda B + sum_k mu[k] cap[k] + sum_i max(0, max_k (net - lambda cost - mu[k]))` is an upper bound on what any
 //! plan can bring; the plan's distance from the least bound found is its certificate.
 //!
-//! Method (Sinha and Zoltners 1979; Pisinger 1995): only offers on the upper convex hull of a customer's (cost, net)
-//! points matter to the relaxed problem, whose solution takes the hulls' increments by falling efficiency
-//! until the budget is spent. The prices of caps are found by exact line searches inside a bisection on `lambda`. The
-//! integer plan then uses up what is left and exchanges offers near the break. Increments that bring nothing are never
-//! taken, so money may be left over.
+//! [`Limit`]s add any number of further rows, with ceilings and floors over some offers and customers, and a signed price
+//! each.
 //!
-//! Exactness: the bound is the relaxed optimum (to rounding of the bisection; with more than four caps it is valid but
-//! may be above it), and a best plan is less than one increment for each constraint below that. What is returned is
-//! usually that best plan and always feasible. Equal customers are served in the order of the input.
+//! Method (Sinha and Zoltners 1979; Pisinger 1995): the relaxed problem is solved exactly for all prices at once
+//! (`dual`, `lp`), its plan is made whole, mended and improved near the break (`state`), and what gap remains is searched
+//! for better plans (`branch`): a little by [`solve`], until it is closed by [`exact`]. A choice that loses money is made
+//! only where a floor demands it; its price says what the floor costs. Money may be left over.
+//!
+//! Exactness: the bound is the relaxed optimum, to rounding, and a best plan is less than one increment for each row below
+//! that. What [`solve`] returns is usually that best plan and always feasible. Equal customers are served in the order of
+//! the input. The same bytes on any number of threads.
+//!
+//! Units: money. Limits: customers fit 32 bits; memory is some 40 bytes a customer beside the input.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::num;
 
+mod branch;
+mod conflict;
 mod dual;
 pub mod expected;
 mod greedy;
-mod path;
+mod instance;
+mod limit;
+mod lp;
 mod state;
 #[cfg(test)]
 mod tests;
 
+pub use limit::{Limit, LimitUse, Measure};
+
 use dual::Dual;
-use path::Path;
+use instance::{Instance, Source};
 use state::State;
 
 /// What is to be allocated; "no offer" is always possible, brings 0 and costs 0.
@@ -54,14 +64,20 @@ pub struct Problem<'a> {
     pub caps: &'a [Option<usize>],
     /// Whether each customer may be given an offer at all; `None` means everybody may.
     pub eligible: Option<&'a [bool]>,
+    /// Whether each customer may be given each offer (consent, suppression), customers x offers; `None` means every one.
+    pub allowed: Option<&'a [bool]>,
+    /// Side constraints beside the budget and the caps.
+    pub limits: &'a [Limit<'a>],
 }
 
 /// How a plan was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// Relaxed path over convex hulls with prices for caps, then integer repair.
+    /// The relaxed optimum made whole and improved.
     Lagrange,
+    /// Then branch and bound until the gap is closed or the work is spent.
+    Exact,
     /// The common rule: highest expected value first.
     Greedy,
 }
@@ -87,6 +103,10 @@ pub struct Plan {
     pub shadow_price: f64,
     /// What one more place would bring at the margin, for each offer; 0 where its cap does not bind.
     pub cap_prices: Vec<f64>,
+    /// How each of the problem's limits stands, in their order.
+    pub limits: Vec<LimitUse>,
+    /// Relaxed problems that branch and bound has solved.
+    pub nodes: usize,
     /// How the plan was made.
     pub method: Method,
 }
@@ -108,11 +128,13 @@ pub struct CurvePoint {
     pub counts: Vec<usize>,
 }
 
-/// The best plan that the relaxation and its repair find, never worse than [`greedy`].
+/// The best plan that the relaxation, its repair and a short search find, never worse than [`greedy`] where that keeps all
+/// limits (with more than 100,000 customers: never worse by more than a millionth).
 ///
 /// # Errors
-/// [`Error::Shape`] when lengths disagree, [`Error::NotFinite`] for NaN or infinity in `net` or `cost`,
-/// [`Error::Parameter`] for a negative cost or a budget that is negative or not finite.
+/// [`Error::Shape`] when lengths disagree, [`Error::NotFinite`] for NaN or infinity in `net`, `cost` or a measure,
+/// [`Error::Parameter`] for a negative cost, a budget that is negative or not finite, a bound that is not finite or a limit
+/// on an offer that there is not, [`Error::Infeasible`] with the constraints that conflict.
 ///
 /// The worked case of the maq package: offer A costs 3 and B 6; Alice, Bob and Eve gain 30, 40, 10 by A and 10, 50, 55
 /// by B (before cost is counted, so `net` here is the gain); the budget is 15.
@@ -127,175 +149,193 @@ pub struct CurvePoint {
 ///     budget: Some(15.0),
 ///     caps: &[None, None],
 ///     eligible: None,
+///     allowed: None,
+///     limits: &[],
 /// })?;
 /// assert_eq!(plan.choice, [Some(0), Some(1), Some(1)]);
 /// assert_eq!((plan.net, plan.spend, plan.gap), (135.0, 15.0, 0.0));
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
-    let mut instance = Instance::new(problem)?;
-    let prepared = Prepared::new(&instance);
-    instance.set_budget(problem.budget)?;
-    let dual = Dual::solve(&instance, &prepared.path);
-    let state = best_state(&instance, &prepared, &dual);
-    Ok(plan(&instance, &state, &dual, Method::Lagrange))
+    best(problem, POLISH, Method::Lagrange)
+}
+
+/// The best plan there is, proved by branch and bound: `gap` is 0 (to a cent where all nets are whole cents, else to 1e-9
+/// of the plan) unless more than `nodes` relaxed problems would have to be solved. Then plan and bound are the best found.
+/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred.
+///
+/// # Errors
+/// As [`solve`].
+///
+/// ```
+/// use tenure_math::allocate::{Problem, exact};
+/// // The relaxed plan takes two thirds of the first customer; two whole ones bring 9.
+/// let plan = exact(
+///     &Problem {
+///         n_customers: 3,
+///         offers: 1,
+///         net: &[7.0, 5.0, 4.0],
+///         cost: &[6.0, 5.0, 5.0],
+///         budget: Some(10.0),
+///         caps: &[None],
+///         eligible: None,
+///         allowed: None,
+///         limits: &[],
+///     },
+///     1_000,
+/// )?;
+/// assert_eq!((plan.net, plan.gap), (9.0, 0.0));
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
+pub fn exact(problem: &Problem<'_>, nodes: usize) -> Result<Plan> {
+    best(problem, nodes, Method::Exact)
 }
 
 /// The common rule, for comparison: customers in the order of their best offer's expected value, the highest first; each
-/// gets the best of its offers that still fits the budget and the caps, or none. The bound is that of [`solve`].
+/// gets the best of its offers that brings something and still fits under all ceilings, or none. It knows no floors:
+/// whether it keeps them stands in [`Plan::limits`]. The bound is that of [`solve`].
 ///
 /// # Errors
 /// As [`solve`].
 pub fn greedy(problem: &Problem<'_>) -> Result<Plan> {
-    let mut instance = Instance::new(problem)?;
-    let prepared = Prepared::new(&instance);
-    instance.set_budget(problem.budget)?;
-    let dual = Dual::solve(&instance, &prepared.path);
-    let state = greedy::fill(&instance, &prepared.by_value);
-    Ok(plan(&instance, &state, &dual, Method::Greedy))
+    let instance = Instance::new(problem)?;
+    let dual = Dual::solve(&instance).map_err(|ray| conflict::explain(problem, &instance, &ray))?;
+    let state = greedy::fill(&instance);
+    let found = Found { bound: dual.bound, choice: state.choice, nodes: 0 };
+    Ok(plan(problem, &instance, &dual, found, Method::Greedy))
 }
 
-/// The best plan at each of `budgets` (the problem's own budget is not looked at), in their order. Hulls and sorting are
-/// done once. What a larger budget brings is never less than what a smaller one of the list does.
+/// The best plan at each of `budgets` (the problem's own budget is not looked at), in their order. What a larger budget
+/// brings is never less than what a smaller one of the list does. Budgets at which the limits cannot be met are left out.
 ///
 /// # Errors
-/// As [`solve`].
+/// As [`solve`]; [`Error::Infeasible`] where no budget of the list is enough.
 pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurvePoint>> {
-    let mut instance = Instance::new(problem)?;
-    let prepared = Prepared::new(&instance);
     let mut points: Vec<Option<CurvePoint>> = vec![None; budgets.len()];
-    let mut before: Option<(f64, f64, Vec<usize>)> = None;
+    let mut before: Option<CurvePoint> = None;
+    let mut refused = None;
+    let mut instance = Instance::new(&Problem { budget: Some(0.0), ..*problem })?;
     for at in num::argsort(budgets) {
-        instance.set_budget(Some(budgets[at]))?;
-        let dual = Dual::solve(&instance, &prepared.path);
-        let state = best_state(&instance, &prepared, &dual);
-        let (mut net, mut spend) = state.totals();
-        let mut counts = state.counts;
-        if let Some((least, its_spend, its_counts)) = before.take()
-            && least > net
-        {
-            (net, spend, counts) = (least, its_spend, its_counts);
+        let budget = budgets[at];
+        instance.set_budget(budget)?;
+        let own = Problem { budget: Some(budget), ..*problem };
+        let made = Dual::solve(&instance)
+            .map_err(|ray| conflict::explain(&own, &instance, &ray))
+            .and_then(|dual| Ok((search(&instance, &dual, POLISH)?, dual)));
+        let (found, dual) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                refused = Some(error);
+                continue;
+            }
+        };
+        let plan = plan(&own, &instance, &dual, found, Method::Lagrange);
+        let Plan { net, spend, bound, shadow_price, counts, .. } = plan;
+        let mut point = CurvePoint { budget, spend, net, bound, shadow_price, counts };
+        if let Some(less) = before.take().filter(|less| less.net > net) {
+            point = CurvePoint { bound: bound.max(less.net), budget, shadow_price, ..less };
         }
-        before = Some((net, spend, counts.clone()));
-        let bound = dual.bound.max(net);
-        points[at] = Some(CurvePoint { budget: budgets[at], spend, net, bound, shadow_price: dual.lambda, counts });
+        before = Some(point.clone());
+        points[at] = Some(point);
     }
-    Ok(points.into_iter().flatten().collect())
+    match refused {
+        Some(error) if points.iter().all(Option::is_none) => Err(error),
+        _ => Ok(points.into_iter().flatten().collect()),
+    }
 }
 
-/// A problem that was checked, with limits as plain numbers.
-struct Instance<'a> {
-    customers: usize,
-    offers: usize,
-    net: &'a [f64],
-    cost: &'a [f64],
-    /// Infinite where there is none.
-    budget: f64,
-    /// `usize::MAX` where there is none.
-    caps: Vec<usize>,
-    /// The customers whom some offer would do good: all others stay without.
-    active: Vec<usize>,
+/// Relaxed problems that [`solve`] spends on closing the gap.
+const POLISH: usize = 200;
+
+/// A whole plan and what is proved of it.
+struct Found {
+    choice: Vec<u32>,
+    bound: f64,
+    nodes: usize,
 }
 
-impl<'a> Instance<'a> {
-    /// Checks everything but the budget, which starts without limit.
-    fn new(problem: &Problem<'a>) -> Result<Self> {
-        let (n, k) = (problem.n_customers, problem.offers);
-        num::require_len("net", n * k, problem.net.len())?;
-        num::require_len("cost", n * k, problem.cost.len())?;
-        num::require_len("caps", k, problem.caps.len())?;
-        if let Some(eligible) = problem.eligible {
-            num::require_len("eligible", n, eligible.len())?;
+fn best(problem: &Problem<'_>, nodes: usize, method: Method) -> Result<Plan> {
+    let instance = Instance::new(problem)?;
+    let dual = Dual::solve(&instance).map_err(|ray| conflict::explain(problem, &instance, &ray))?;
+    let found = search(&instance, &dual, nodes)?;
+    Ok(plan(problem, &instance, &dual, found, method))
+}
+
+/// The relaxed plan made whole, and as much of the gap closed as `nodes` allow.
+fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize) -> Result<Found> {
+    let closed = |net: f64| dual.bound - net <= 1e-9 * dual.bound.abs();
+    let mut state = State::new(instance, dual.choice.clone());
+    let mut at_hand = state.mend(&dual.y, &dual.core).then(|| state.net());
+    let doubtful = |net: f64| instance.customers <= 100_000 || dual.bound - net > 1e-6 * dual.bound.abs();
+    if at_hand.is_none_or(|net| !closed(net) && doubtful(net)) {
+        let mut other = greedy::fill(instance);
+        if other.is_feasible()
+            && at_hand.is_none_or(|net| other.net() > net)
+            && other.mend(&dual.y, &dual.core)
+        {
+            at_hand = Some(other.net());
+            state = other;
         }
-        for (what, values) in [("net", problem.net), ("cost", problem.cost)] {
-            if let Some(at) = values.iter().position(|v| !v.is_finite()) {
-                return Err(Error::NotFinite { what, row: at / k, column: at % k });
+    }
+    if at_hand.is_some_and(closed) {
+        return Ok(Found { choice: state.choice, bound: dual.bound, nodes: 0 });
+    }
+    let nodes = if at_hand.is_none() { nodes.max(FEASIBILITY) } else { nodes };
+    let found = branch::search(instance, dual, at_hand.map(|net| (&state.choice[..], net)), nodes);
+    match (found.choice, at_hand) {
+        (Some(choice), _) => Ok(Found { choice, bound: found.bound.min(dual.bound), nodes: found.nodes }),
+        (None, Some(_)) => Ok(Found { choice: state.choice, bound: found.bound.min(dual.bound), nodes: found.nodes }),
+        (None, None) if found.complete => Err(Error::Infeasible {
+            reason: "customers in parts could meet all of them, whole customers cannot".to_owned(),
+        }),
+        (None, None) => Err(Error::Infeasible {
+            reason: format!("customers in parts could meet all of them, but no whole plan was found in {nodes} steps"),
+        }),
+    }
+}
+
+/// Relaxed problems that are solved at least before a plan is said not to exist.
+const FEASIBILITY: usize = 2_000;
+
+fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: Found, method: Method) -> Plan {
+    let (mut net, mut spend, mut counts) = (0.0, 0.0, vec![0; instance.offers]);
+    for (i, k) in found.choice.iter().enumerate().map(|(i, &k)| (i, k as usize)).filter(|(_, k)| *k < instance.offers) {
+        net += instance.net_of(i, k);
+        spend += instance.cost_of(i, k);
+        counts[k] += 1;
+    }
+    let (mut shadow_price, mut cap_prices) = (0.0, vec![0.0; instance.offers]);
+    let mut limits: Vec<LimitUse> = Vec::with_capacity(problem.limits.len());
+    let sums = instance.sums(&found.choice);
+    for (r, row) in instance.rows.iter().enumerate() {
+        let price = instance.price_of(r, &dual.y);
+        match row.source {
+            Source::Budget => shadow_price = price,
+            Source::Cap(k) => cap_prices[k] = price,
+            Source::Limit(at) => {
+                let Limit { name, at_most, at_least, .. } = &problem.limits[at];
+                let used = sums[r] / row.unit;
+                let kept = row.excess(sums[r]) <= 0.0;
+                limits.push(LimitUse { name: name.clone(), used, at_most: *at_most, at_least: *at_least, price, kept });
             }
         }
-        if let Some(&value) = problem.cost.iter().find(|&&c| c < 0.0) {
-            return Err(Error::Parameter { name: "cost", value, expected: "at least 0" });
-        }
-        let caps = problem.caps.iter().map(|cap| cap.unwrap_or(usize::MAX)).collect();
-        let active = (0..n)
-            .filter(|&i| problem.eligible.is_none_or(|e| e[i]))
-            .filter(|&i| problem.net[i * k..(i + 1) * k].iter().any(|&v| v > 0.0))
-            .collect();
-        let (net, cost) = (problem.net, problem.cost);
-        Ok(Self { customers: n, offers: k, net, cost, budget: f64::INFINITY, caps, active })
     }
-
-    fn set_budget(&mut self, budget: Option<f64>) -> Result<()> {
-        if let Some(value) = budget.filter(|b| !b.is_finite() || *b < 0.0) {
-            return Err(Error::Parameter { name: "budget", value, expected: "a finite number >= 0" });
-        }
-        self.budget = budget.unwrap_or(f64::INFINITY);
-        Ok(())
-    }
-
-    /// What may be spent when sums are rounded: three times 0.10 is within 0.30.
-    fn allowed(&self) -> f64 {
-        self.budget + self.budget.min(f64::MAX) * 1e-12
-    }
-
-    /// The net values of customer `i` for decisions: earlier customers count for a hair more, so that no two are equal
-    /// and the price of a cap parts those who get a place from those who do not.
-    fn weight(&self, i: usize) -> f64 {
-        1.0 + 1e-8 * (self.customers - i) as f64 / self.customers as f64
-    }
-
-    fn net_of(&self, i: usize) -> &[f64] {
-        &self.net[i * self.offers..(i + 1) * self.offers]
-    }
-
-    fn cost_of(&self, i: usize) -> &[f64] {
-        &self.cost[i * self.offers..(i + 1) * self.offers]
-    }
-}
-
-/// What does not depend on the budget.
-struct Prepared {
-    path: Path,
-    by_value: Vec<usize>,
-}
-
-impl Prepared {
-    fn new(instance: &Instance<'_>) -> Self {
-        Self { path: Path::new(instance, &vec![0.0; instance.offers]), by_value: greedy::order(instance) }
-    }
-}
-
-/// The better of the repaired relaxation and the improved common rule.
-fn best_state<'a>(instance: &'a Instance<'a>, prepared: &Prepared, dual: &Dual) -> State<'a> {
-    let mut state = dual.path.as_ref().unwrap_or(&prepared.path).take(instance);
-    state.meet_caps(dual.lambda, &dual.mu);
-    state.improve(dual.lambda, &dual.mu);
-    let (net, _) = state.totals();
-    if net < dual.bound {
-        let mut other = greedy::fill(instance, &prepared.by_value);
-        if other.totals().0 > net {
-            other.improve(dual.lambda, &dual.mu);
-            return other;
-        }
-    }
-    state
-}
-
-fn plan(instance: &Instance<'_>, state: &State<'_>, dual: &Dual, method: Method) -> Plan {
-    let (net, spend) = state.totals();
-    // The bound holds in exact arithmetic; sums in another order may differ by rounding.
-    debug_assert!(net <= dual.bound + 1e-9 * dual.bound.abs().max(1.0), "plan {net} above bound {}", dual.bound);
-    let bound = dual.bound.max(net);
+    // The bound holds in exact arithmetic; sums in another order may differ by rounding. A plan of the common rule that
+    // breaks a floor may bring more than any that keeps it.
+    let bound = found.bound.max(net);
     let gap = bound - net;
     Plan {
-        choice: (0..instance.customers).map(|i| state.choice_of(i)).collect(),
+        choice: found.choice.iter().map(|&k| (k as usize != instance.offers).then_some(k as usize)).collect(),
         net,
         spend,
-        counts: state.counts.clone(),
+        counts,
         bound,
         gap,
         gap_share: if bound > 0.0 { gap / bound } else { 0.0 },
-        shadow_price: dual.lambda,
-        cap_prices: dual.mu.clone(),
+        shadow_price,
+        cap_prices,
+        limits,
+        nodes: found.nodes,
         method,
     }
 }

@@ -1,154 +1,185 @@
-//! An integer plan in the making: feasible in the budget at every step, and improved near the break.
+//! A whole plan in the making: the relaxed plan rounded, brought within the rows, and improved near the break.
+//!
+//! Question: which whole plan, near the relaxed one, keeps every ceiling and floor and brings most?
+//!
+//! Method: at the relaxed problem's prices every choice other than a customer's best has a loss, and a plan's distance from
+//! the bound is the sum of its losses and of what its unused room is priced at. So only the customers with the smallest
+//! losses are looked at: single changes that mend the rows at the least loss, then changes and pairs of changes that bring
+//! something and fit.
+//!
+//! Limits: finds no plan where none is near; `branch` then searches.
 
-use super::Instance;
+use super::instance::{Instance, Prices};
 
-/// "No offer".
-const NONE: usize = usize::MAX;
+/// Customers nearest to indifference whom repair looks at first.
+const NEAR: usize = 1_024;
 /// Moves that the exchange of pairs looks at; their number enters squared.
 const MOVES: usize = 256;
 /// Exchanges at most: each brings something, so this only guards against rounding.
 const ROUNDS: usize = 500;
 
 /// Who has which offer, and what that uses.
-pub(super) struct State<'a> {
-    instance: &'a Instance<'a>,
-    choice: Vec<usize>,
-    /// The customers of each offer.
-    pub(super) counts: Vec<usize>,
-    spend: f64,
+#[derive(Clone)]
+pub(super) struct State<'p, 'a> {
+    instance: &'p Instance<'a>,
+    pub(super) choice: Vec<u32>,
+    sums: Vec<f64>,
 }
 
-/// Customer `i` changes to offer `to`.
-#[derive(Debug, Clone, Copy)]
+/// Customer `i` changes to `to`.
 struct Move {
     i: usize,
     to: usize,
     net: f64,
-    cost: f64,
+    /// What that changes of each row.
+    sums: Vec<f64>,
 }
 
-impl<'a> State<'a> {
-    /// Nobody has an offer.
-    pub(super) fn new(instance: &'a Instance<'a>) -> Self {
-        Self { instance, choice: vec![NONE; instance.customers], counts: vec![0; instance.offers], spend: 0.0 }
+impl<'p, 'a> State<'p, 'a> {
+    pub(super) fn new(instance: &'p Instance<'a>, choice: Vec<u32>) -> Self {
+        let sums = instance.sums(&choice);
+        Self { instance, choice, sums }
     }
 
-    pub(super) fn choice_of(&self, i: usize) -> Option<usize> {
-        (self.choice[i] != NONE).then_some(self.choice[i])
+    /// Whether every row is kept.
+    pub(super) fn is_feasible(&self) -> bool {
+        self.instance.excess(&self.sums) <= 0.0
     }
 
-    /// Net and spend, summed in the order of the customers.
-    pub(super) fn totals(&self) -> (f64, f64) {
-        let given = self.choice.iter().enumerate().filter(|&(_, &k)| k != NONE);
-        given.fold((0.0, 0.0), |(net, spend), (i, &k)| {
-            (net + self.instance.net_of(i)[k], spend + self.instance.cost_of(i)[k])
+    /// What the plan brings, summed in the order of the customers.
+    pub(super) fn net(&self) -> f64 {
+        self.choice.iter().enumerate().map(|(i, &k)| self.instance.net_of(i, k as usize)).sum()
+    }
+
+    /// Gives customer `i` choice `to` instead of what it has.
+    pub(super) fn give(&mut self, i: usize, to: usize) {
+        self.instance.add(i, self.choice[i] as usize, -1.0, &mut self.sums);
+        self.instance.add(i, to, 1.0, &mut self.sums);
+        self.choice[i] = to as u32;
+    }
+
+    /// Whether customer `i` may change to `to` without breaking a row further.
+    pub(super) fn fits(&self, i: usize, to: usize, scratch: &mut Vec<f64>) -> bool {
+        scratch.clear();
+        scratch.resize(self.sums.len(), 0.0);
+        self.instance.add(i, self.choice[i] as usize, -1.0, scratch);
+        self.instance.add(i, to, 1.0, scratch);
+        self.keeps(scratch)
+    }
+
+    /// Whether a change of the rows breaks none that it touches.
+    fn keeps(&self, change: &[f64]) -> bool {
+        let rows = self.instance.rows.iter().zip(&self.sums).zip(change);
+        rows.into_iter().all(|((row, sum), d)| {
+            (*d <= 0.0 || sum + d <= row.most + row.slack) && (*d >= 0.0 || sum + d >= row.least - row.slack)
         })
     }
 
-    /// Gives customer `i` offer `to` instead of what it has.
-    pub(super) fn give(&mut self, i: usize, to: usize) {
-        self.spend += self.change(i, to).cost;
-        if self.choice[i] != NONE {
-            self.counts[self.choice[i]] -= 1;
+    /// Worth of a choice at prices.
+    fn worth(&self, prices: &Prices, i: usize, k: usize) -> f64 {
+        let g = self.instance.group_of(i);
+        self.instance.net_of(i, k) - self.instance.pays(prices, i, g, k, self.instance.cost_of(i, k))
+    }
+
+    /// The `most` customers of `of` (all, where it is empty) who lose least by another choice, the nearest first.
+    fn near(&self, prices: &Prices, of: &[u32], most: usize) -> Vec<usize> {
+        let instance = self.instance;
+        let loss = |i: usize| {
+            let own = self.worth(prices, i, self.choice[i] as usize);
+            let other = (0..instance.width()).filter(|&k| k != self.choice[i] as usize && instance.may(i, k));
+            (other.map(|k| own - self.worth(prices, i, k)).fold(f64::INFINITY, f64::min), i)
+        };
+        let mut near: Vec<(f64, usize)> = if of.is_empty() {
+            (0..instance.customers).map(loss).filter(|(loss, _)| loss.is_finite()).collect()
+        } else {
+            of.iter().map(|&i| loss(i as usize)).filter(|(loss, _)| loss.is_finite()).collect()
+        };
+        let by_loss = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+        if near.len() > most {
+            near.select_nth_unstable_by(most, by_loss);
+            near.truncate(most);
         }
-        if to != NONE {
-            self.counts[to] += 1;
-        }
-        self.choice[i] = to;
+        near.sort_unstable_by(by_loss);
+        near.into_iter().map(|(_, i)| i).collect()
     }
 
-    fn change(&self, i: usize, to: usize) -> Move {
-        let (net, cost) = self.values(i, to);
-        let (old_net, old_cost) = self.values(i, self.choice[i]);
-        Move { i, to, net: net - old_net, cost: cost - old_cost }
-    }
-
-    fn values(&self, i: usize, k: usize) -> (f64, f64) {
-        if k == NONE { (0.0, 0.0) } else { (self.instance.net_of(i)[k], self.instance.cost_of(i)[k]) }
-    }
-
-    /// Whether customer `i` may have offer `to` on top of what all others have.
-    pub(super) fn fits(&self, i: usize, to: usize) -> bool {
-        let step = self.change(i, to);
-        self.has_room(to) && (step.cost <= 0.0 || self.spend + step.cost <= self.instance.allowed())
-    }
-
-    fn has_room(&self, k: usize) -> bool {
-        k == NONE || self.counts[k] < self.instance.caps[k]
-    }
-
-    /// Net at the given prices.
-    fn reduced(&self, i: usize, k: usize, lambda: f64, mu: &[f64]) -> f64 {
-        let (net, cost) = self.values(i, k);
-        if k == NONE { 0.0 } else { net - if cost > 0.0 { lambda * cost } else { 0.0 } - mu[k] }
-    }
-
-    /// Takes places from offers that are over their cap, where it costs least at the given prices.
-    pub(super) fn meet_caps(&mut self, lambda: f64, mu: &[f64]) {
-        for k in 0..self.instance.offers {
-            if self.counts[k] <= self.instance.caps[k] {
-                continue;
-            }
-            let excess = self.counts[k] - self.instance.caps[k];
-            let members = self.instance.active.iter().copied().filter(|&i| self.choice[i] == k);
-            let mut losses: Vec<(f64, usize)> = members
-                .map(|i| {
-                    (self.reduced(i, k, lambda, mu) - self.reduced(i, self.next_best(i, lambda, mu), lambda, mu), i)
-                })
-                .collect();
-            // The later customer gives way between equals.
-            losses.sort_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-            for &(_, i) in &losses[..excess] {
-                let to = self.next_best(i, lambda, mu);
-                self.give(i, to);
+    /// Brings the plan within the rows and improves it; `core` are the customers in doubt. False where some row stays
+    /// broken.
+    pub(super) fn mend(&mut self, y: &[f64], core: &[u32]) -> bool {
+        let prices = self.instance.prices(y);
+        let core = if core.len() < NEAR { &[] } else { core };
+        let near = self.near(&prices, core, NEAR);
+        if !self.repair(&prices, &near) {
+            let all = self.near(&prices, &[], usize::MAX);
+            if !self.repair(&prices, &all) {
+                return false;
             }
         }
+        self.fill(&prices, &near);
+        if self.exchange(&near) {
+            self.fill(&prices, &near);
+        }
+        true
     }
 
-    /// The best other choice of customer `i` that fits.
-    fn next_best(&self, i: usize, lambda: f64, mu: &[f64]) -> usize {
-        let mut best = NONE;
-        for k in 0..self.instance.offers {
-            if k != self.choice[i]
-                && self.instance.net_of(i)[k] > 0.0
-                && self.reduced(i, k, lambda, mu) > self.reduced(i, best, lambda, mu)
-                && self.fits(i, k)
-            {
-                best = k;
+    /// Single changes that bring broken rows nearer, the least loss for what they mend first.
+    fn repair(&mut self, prices: &Prices, near: &[usize]) -> bool {
+        let instance = self.instance;
+        let mut excess = instance.excess(&self.sums);
+        let mut change = vec![0.0; self.sums.len()];
+        for _ in 0..4 * instance.rows.len() + 64 {
+            if excess <= 0.0 {
+                break;
             }
-        }
-        best
-    }
-
-    /// Uses what is left and exchanges offers near the break until nothing more is found.
-    pub(super) fn improve(&mut self, lambda: f64, mu: &[f64]) {
-        self.fill();
-        if self.exchange(lambda, mu) {
-            self.fill();
-        }
-    }
-
-    /// Takes single changes that bring something and fit, by falling efficiency.
-    fn fill(&mut self) {
-        loop {
-            let mut moves: Vec<(f64, usize, usize)> = Vec::new();
-            for &i in &self.instance.active {
-                for k in 0..self.instance.offers {
-                    let step = self.change(i, k);
-                    if k != self.choice[i] && step.net > self.least_gain(i) && self.fits(i, k) {
-                        let efficiency = if step.cost > 0.0 { step.net / step.cost } else { f64::INFINITY };
-                        moves.push((efficiency, i, k));
+            let mut best: Option<(f64, usize, usize)> = None;
+            for &i in near {
+                let own = self.worth(prices, i, self.choice[i] as usize);
+                for k in (0..instance.width()).filter(|&k| k != self.choice[i] as usize && instance.may(i, k)) {
+                    change.clone_from(&self.sums);
+                    instance.add(i, self.choice[i] as usize, -1.0, &mut change);
+                    instance.add(i, k, 1.0, &mut change);
+                    let mended = excess - instance.excess(&change);
+                    if mended <= 1e-12 {
+                        continue;
+                    }
+                    let rate = (own - self.worth(prices, i, k)).max(0.0) / mended;
+                    // Between equals the later customer gives way.
+                    if best.is_none_or(|(least, j, _)| rate < least || (rate <= least && i > j)) {
+                        best = Some((rate, i, k));
                     }
                 }
             }
-            // Among changes that cost nothing the one that brings most comes first.
-            moves.sort_by(|a, b| {
-                let by_net = self.change(b.1, b.2).net.total_cmp(&self.change(a.1, a.2).net);
-                b.0.total_cmp(&a.0).then(by_net).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2))
+            let Some((_, i, k)) = best else { return false };
+            self.give(i, k);
+            excess = instance.excess(&self.sums);
+        }
+        excess <= 0.0
+    }
+
+    /// Takes single changes that bring something and fit, those that lose least at the prices first.
+    fn fill(&mut self, prices: &Prices, near: &[usize]) {
+        let instance = self.instance;
+        let mut scratch = Vec::new();
+        loop {
+            let mut moves: Vec<(f64, f64, usize, usize)> = Vec::new();
+            for &i in near {
+                let (own, net) = (self.choice[i] as usize, instance.net_of(i, self.choice[i] as usize));
+                for k in (0..instance.offers).filter(|&k| k != own && instance.may(i, k)) {
+                    let gain = instance.net_of(i, k) - net;
+                    if gain > 1e-12 * net.abs().max(instance.net_of(i, k).abs()) && self.fits(i, k, &mut scratch) {
+                        let loss = self.worth(prices, i, own) - self.worth(prices, i, k);
+                        moves.push((loss, gain, i, k));
+                    }
+                }
+            }
+            moves.sort_unstable_by(|a, b| {
+                a.0.total_cmp(&b.0).then(b.1.total_cmp(&a.1)).then(a.2.cmp(&b.2)).then(a.3.cmp(&b.3))
             });
             let mut taken = false;
-            for &(_, i, k) in &moves {
-                if k != self.choice[i] && self.change(i, k).net > self.least_gain(i) && self.fits(i, k) {
+            for &(_, _, i, k) in &moves {
+                let net = instance.net_of(i, self.choice[i] as usize);
+                let gain = instance.net_of(i, k) - net;
+                if gain > 1e-12 * net.abs().max(instance.net_of(i, k).abs()) && self.fits(i, k, &mut scratch) {
                     self.give(i, k);
                     taken = true;
                 }
@@ -159,84 +190,62 @@ impl<'a> State<'a> {
         }
     }
 
-    /// A change must bring more than rounding.
-    fn least_gain(&self, i: usize) -> f64 {
-        1e-12 * self.instance.net_of(i).iter().fold(0.0_f64, |most, v| most.max(v.abs()))
-    }
-
-    /// Takes the best single change or pair of changes among the customers nearest to indifference, again and again.
-    fn exchange(&mut self, lambda: f64, mu: &[f64]) -> bool {
+    /// Takes the best single change or pair of changes among the nearest, again and again.
+    fn exchange(&mut self, near: &[usize]) -> bool {
         let customers = (MOVES / self.instance.offers.max(1)).max(16);
-        let mut near: Vec<(f64, usize)> = self
-            .instance
-            .active
-            .iter()
-            .map(|&i| {
-                let own = self.reduced(i, self.choice[i], lambda, mu);
-                let others = (0..self.instance.offers).chain([NONE]).filter(|&k| k != self.choice[i]);
-                let loss = others.map(|k| own - self.reduced(i, k, lambda, mu)).fold(f64::INFINITY, f64::min);
-                (loss, i)
-            })
-            .collect();
-        let by_loss = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-        if near.len() > customers {
-            near.select_nth_unstable_by(customers, by_loss);
-            near.truncate(customers);
-        }
-        near.sort_by(by_loss);
+        let near = &near[..near.len().min(customers)];
         let mut changed = false;
         for _ in 0..ROUNDS {
-            let Some((first, second)) = self.best_exchange(&near) else { break };
-            self.give(first.i, first.to);
-            if let Some(second) = second {
-                self.give(second.i, second.to);
+            let Some((first, second)) = self.best_exchange(near) else { break };
+            self.give(first.0, first.1);
+            if let Some((i, k)) = second {
+                self.give(i, k);
             }
             changed = true;
         }
         changed
     }
 
-    fn best_exchange(&self, near: &[(f64, usize)]) -> Option<(Move, Option<Move>)> {
-        let mut moves: Vec<Move> = near
-            .iter()
-            .flat_map(|&(_, i)| (0..self.instance.offers).chain([NONE]).map(move |k| (i, k)))
-            .filter(|&(i, k)| k != self.choice[i] && (k == NONE || self.instance.net_of(i)[k] > 0.0))
-            .map(|(i, k)| self.change(i, k))
-            .collect();
+    #[expect(clippy::type_complexity, reason = "two changes, the second not always")]
+    fn best_exchange(&self, near: &[usize]) -> Option<((usize, usize), Option<(usize, usize)>)> {
+        let instance = self.instance;
+        let mut moves: Vec<Move> = Vec::new();
+        for &i in near {
+            let own = self.choice[i] as usize;
+            for to in (0..instance.width()).filter(|&k| k != own && instance.may(i, k)) {
+                let mut sums = vec![0.0; self.sums.len()];
+                instance.add(i, own, -1.0, &mut sums);
+                instance.add(i, to, 1.0, &mut sums);
+                moves.push(Move { i, to, net: instance.net_of(i, to) - instance.net_of(i, own), sums });
+            }
+        }
         moves.sort_by(|a, b| b.net.total_cmp(&a.net).then(a.i.cmp(&b.i)).then(a.to.cmp(&b.to)));
-        let left = self.instance.allowed() - self.spend;
-        let mut best: Option<(Move, Option<Move>)> = None;
         let mut gain = 1e-12 * moves.iter().fold(0.0_f64, |most, m| most.max(m.net.abs()));
+        let mut best = None;
+        let mut both = vec![0.0; self.sums.len()];
         for (at, a) in moves.iter().enumerate() {
             // Sorted by net: no later pair can bring more than twice this one.
             if a.net + a.net <= gain {
                 break;
             }
-            if a.net > gain && self.fits(a.i, a.to) {
+            if a.net > gain && self.keeps(&a.sums) {
                 gain = a.net;
-                best = Some((*a, None));
+                best = Some(((a.i, a.to), None));
             }
             for b in &moves[at + 1..] {
                 if a.net + b.net <= gain {
                     break;
                 }
-                let cost = a.cost + b.cost;
-                if a.i != b.i && (cost <= 0.0 || cost <= left) && self.places_fit(a, b) {
+                if a.i == b.i {
+                    continue;
+                }
+                both.iter_mut().zip(&a.sums).zip(&b.sums).for_each(|((c, a), b)| *c = a + b);
+                if self.keeps(&both) {
                     gain = a.net + b.net;
-                    best = Some((*a, Some(*b)));
+                    best = Some(((a.i, a.to), Some((b.i, b.to))));
                 }
             }
         }
         best
-    }
-
-    /// Whether two changes of different customers together keep the caps.
-    fn places_fit(&self, a: &Move, b: &Move) -> bool {
-        let freed = |k: usize| usize::from(self.choice[a.i] == k) + usize::from(self.choice[b.i] == k);
-        let taken = |k: usize| usize::from(a.to == k) + usize::from(b.to == k);
-        [a.to, b.to].into_iter().filter(|&k| k != NONE).all(|k| {
-            let used = self.counts[k] + taken(k);
-            used <= self.instance.caps[k].saturating_add(freed(k))
-        })
     }
 }

@@ -1,0 +1,296 @@
+//! Closing the gap: branch and bound over the customers whose choice the prices leave open.
+//!
+//! Question: is there a whole plan better than the one at hand, and if not, how is that proved?
+//!
+//! Model: with `L(y)` the bound and `z` the plan at hand, a choice whose loss at the prices `y` exceeds `L(y) - z` is in no
+//! better plan and is struck out. Customers with one choice left are fixed; over the others the relaxed problem is solved,
+//! a customer in parts is branched on (this choice, or not this choice), and a branch whose relaxed value does not
+//! exceed `z` is dropped.
+//!
+//! Source: Land and Doig (1960); fixing by reduced costs after Dantzig, Fulkerson and Johnson (1954) and, for
+//! multiple-choice knapsacks, Dyer, Kayal and Walker (1984).
+//!
+//! Units: money; where all choices in play differ by whole cents, a branch must promise a whole cent. Otherwise plans
+//! within 1e-9 of each other are equal.
+//!
+//! Limits: work is counted in relaxed problems solved, never in time. When the count ends, the greatest value of an open
+//! branch is the bound. Exponential in the worst case.
+
+use std::rc::Rc;
+
+use rayon::prelude::*;
+
+use super::dual::{Dual, Swept, sweep};
+use super::instance::Instance;
+use super::lp::{Basis, Lp, Outcome, Pool};
+
+/// What a search found.
+pub(super) struct Found {
+    /// A better plan.
+    pub(super) choice: Option<Vec<u32>>,
+    /// No plan brings more, apart from the one at hand or found.
+    pub(super) bound: f64,
+    /// Relaxed problems solved.
+    pub(super) nodes: usize,
+    /// Whether nothing was left open.
+    pub(super) complete: bool,
+}
+
+/// Two plans this near are one, as a share of what they bring.
+const EQUAL: f64 = 1e-9;
+/// A share this near to 0 or 1 is whole.
+const WHOLE: f64 = 1e-6;
+
+struct Node {
+    basis: Rc<Basis>,
+    /// The choices struck out on the way here: number in the pool, choice.
+    struck: Vec<(usize, usize)>,
+    bound: f64,
+}
+
+/// Searches for plans better than `at_hand` (`None` where there is none), whose net is `z`: first among the few customers
+/// nearest to indifference, then among four times as many, and so on until everything that could be better is in play.
+pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u32], f64)>, limit: usize) -> Found {
+    let mut keys = vec![instance.offers as u32; instance.customers];
+    let swept = sweep(instance, &dual.y, None, false, Some(&mut keys));
+    let lagrangian = instance.bounds_worth(&dual.y) + swept.total;
+    let mut found =
+        Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
+    let mut best = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
+    let mut most = IN_PLAY;
+    loop {
+        let play = Play::new(instance, &dual.y, &keys, &swept, lagrangian - best, most);
+        let beyond = play.beyond;
+        let mut pool = Pool::new(instance, play.ids.clone(), |j| 1e-11 * (1.0 - j as f64 / play.ids.len() as f64));
+        pool.open.clone_from(&play.open);
+        let step = play.step(instance);
+        let mut tree = Tree { instance, play, pool, step, best, found: None, nodes: found.nodes };
+        let (bound, complete) = tree.run(dual, limit);
+        found.nodes = tree.nodes;
+        best = tree.best;
+        let whole = !beyond.is_finite();
+        if let Some(own) = tree.found {
+            let mut choice = keys.clone();
+            tree.play.ids.iter().zip(own).for_each(|(&i, k)| choice[i as usize] = k);
+            found.choice = Some(choice);
+        }
+        // A plan with a choice that was left out of play loses more than `beyond`.
+        let outside = lagrangian - beyond;
+        let inside = if complete { best } else { bound };
+        found.bound = found.bound.min(inside.max(outside)).max(best);
+        found.complete = complete && (whole || !(found.bound > best + EQUAL * best.abs()));
+        if !complete || found.complete {
+            return found;
+        }
+        most *= 4;
+    }
+}
+
+/// Customers in play at first.
+const IN_PLAY: usize = 600;
+
+/// What is left to decide.
+struct Play {
+    ids: Vec<u32>,
+    /// For each of them which choices may be in a better plan.
+    open: Vec<bool>,
+    /// What all others use and bring.
+    fixed: Vec<f64>,
+    fixed_net: f64,
+    /// Choices with losses above this were left out though they could be in a better plan; infinite where none was.
+    beyond: f64,
+}
+
+impl Play {
+    /// The customers with a choice besides `keys` that loses at most `gap`, the nearest `most` of them.
+    fn new(instance: &Instance<'_>, y: &[f64], keys: &[u32], swept: &Swept, gap: f64, most: usize) -> Self {
+        let prices = instance.prices(y);
+        let width = instance.width();
+        let least = gap + 1e-9 * gap.abs().min(f64::MAX) + 1e-12;
+        let losses = |i: usize| {
+            let g = instance.group_of(i);
+            let prices = &prices;
+            let worth =
+                move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
+            let best = worth(keys[i] as usize);
+            (0..width).filter(move |&k| instance.may(i, k)).map(move |k| (k, best - worth(k)))
+        };
+        let nearest = |i: usize| {
+            let others = losses(i).filter(|(k, _)| *k != keys[i] as usize);
+            (others.map(|(_, loss)| loss).fold(f64::INFINITY, f64::min), i as u32)
+        };
+        let mut near: Vec<(f64, u32)> =
+            (0..instance.customers).into_par_iter().map(nearest).filter(|(loss, _)| *loss <= least && loss.is_finite()).collect();
+        let mut beyond = f64::INFINITY;
+        if near.len() > most {
+            near.select_nth_unstable_by(most, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            beyond = near[most].0;
+            near.truncate(most);
+        }
+        let mut ids: Vec<u32> = near.into_iter().map(|(_, i)| i).collect();
+        ids.sort_unstable();
+        let mut play =
+            Self { open: vec![false; ids.len() * width], ids, fixed: swept.sums.clone(), fixed_net: swept.worth, beyond };
+        for (j, &i) in play.ids.iter().enumerate() {
+            let (i, key) = (i as usize, keys[i as usize] as usize);
+            play.fixed_net -= instance.net_of(i, key);
+            instance.add(i, key, -1.0, &mut play.fixed);
+            for (k, loss) in losses(i) {
+                play.open[j * width + k] = loss <= least.min(beyond);
+            }
+        }
+        play
+    }
+
+    /// A cent where all choices in play differ by whole cents, else 0.
+    fn step(&self, instance: &Instance<'_>) -> f64 {
+        let cents = |v: f64| (v * 100.0 - (v * 100.0).round()).abs() < 1e-6;
+        let whole = self.ids.iter().all(|&i| {
+            let own = (0..instance.width()).filter(|&k| instance.may(i as usize, k));
+            own.into_iter().all(|k| cents(instance.net_of(i as usize, k)))
+        });
+        if whole { 0.01 } else { 0.0 }
+    }
+}
+
+struct Tree<'p, 'a> {
+    instance: &'p Instance<'a>,
+    play: Play,
+    pool: Pool,
+    step: f64,
+    best: f64,
+    found: Option<Vec<u32>>,
+    nodes: usize,
+}
+
+impl Tree<'_, '_> {
+    /// The bound of what is left open, and whether nothing is.
+    fn run(&mut self, dual: &Dual, limit: usize) -> (f64, bool) {
+        let root = Rc::new(self.lp().start(&dual.y));
+        let mut open = vec![Node { basis: root, struck: Vec::new(), bound: f64::INFINITY }];
+        let (mut given_up, mut complete) = (f64::NEG_INFINITY, true);
+        while let Some(node) = open.pop() {
+            if !self.promises(node.bound) {
+                continue;
+            }
+            if self.nodes >= limit {
+                open.push(node);
+                break;
+            }
+            self.nodes += 1;
+            for &(j, k) in &node.struck {
+                self.pool.open[j * self.instance.width() + k] = false;
+            }
+            let solved = self.solve(&node);
+            match solved {
+                Solved::Pruned => {}
+                Solved::Open(children) => open.extend(children),
+                Solved::GivenUp(bound) => {
+                    given_up = given_up.max(bound);
+                    complete = false;
+                }
+            }
+            self.pool.open.clone_from(&self.play.open);
+        }
+        let left = open.iter().filter(|node| self.promises(node.bound)).map(|node| node.bound);
+        let left: Vec<f64> = left.collect();
+        complete &= left.is_empty();
+        (left.into_iter().fold(given_up, f64::max).min(dual.bound), complete)
+    }
+
+    fn lp(&self) -> Lp<'_, '_> {
+        Lp {
+            instance: self.instance,
+            pool: &self.pool,
+            least: self.instance.rows.iter().map(|row| row.least).collect(),
+            most: self.instance.rows.iter().map(|row| row.most).collect(),
+            fixed: self.play.fixed.clone(),
+        }
+    }
+
+    /// Whether a branch of this value may hold a better plan.
+    fn promises(&self, value: f64) -> bool {
+        if self.best.is_infinite() {
+            return true;
+        }
+        let rounding = EQUAL * 0.1 * self.best.abs();
+        if self.step > 0.0 { value + rounding >= self.best + self.step } else { value > self.best + EQUAL * self.best.abs() }
+    }
+
+    fn solve(&mut self, node: &Node) -> Solved {
+        let width = self.instance.width();
+        let mut basis = (*node.basis).clone();
+        let (outcome, value, parts) = {
+            let lp = self.lp();
+            let restart = node.struck.iter().any(|&(j, _)| !lp.unkey(&mut basis, j));
+            if restart {
+                basis = lp.start(&node.basis.y);
+            }
+            let mut outcome = lp.solve(&mut basis);
+            if outcome == Outcome::Stalled {
+                basis = lp.start(&basis.y);
+                outcome = lp.solve(&mut basis);
+            }
+            (outcome, self.play.fixed_net + lp.value(&basis), lp.parts(&basis))
+        };
+        match outcome {
+            Outcome::Infeasible(_) => return Solved::Pruned,
+            Outcome::Stalled => return Solved::GivenUp(node.bound),
+            Outcome::Optimal => {}
+        }
+        if !self.promises(value) {
+            return Solved::Pruned;
+        }
+        // The share nearest to one half; a customer with several counts each of them.
+        let mut branch: Option<(f64, usize, usize)> = None;
+        for &(j, k, share) in &parts {
+            let apart = (share - 0.5).abs();
+            if apart < 0.5 - WHOLE && branch.is_none_or(|(least, ..)| apart < least) {
+                let greater = if share < 0.5 && !parts.iter().any(|p| p.0 == j && p.1 != k) {
+                    basis.key[j] as usize
+                } else {
+                    k
+                };
+                branch = Some((apart, j, greater));
+            }
+        }
+        let Some((_, j, k)) = branch else { return self.whole(&basis, &parts, value) };
+        let basis = Rc::new(basis);
+        let child = |more: Vec<(usize, usize)>| Node {
+            basis: Rc::clone(&basis),
+            struck: node.struck.iter().copied().chain(more).collect(),
+            bound: value,
+        };
+        let others = (0..width).filter(|&other| other != k && self.play.open[j * width + other]);
+        // The last is looked at first.
+        Solved::Open(vec![child(vec![(j, k)]), child(others.map(|other| (j, other)).collect())])
+    }
+
+    /// The relaxed plan is whole: it is the best of its branch.
+    fn whole(&mut self, basis: &Basis, parts: &[(usize, usize, f64)], value: f64) -> Solved {
+        let mut own = basis.key.clone();
+        for &(j, k, share) in parts {
+            if share > 0.5 {
+                own[j] = k as u32;
+            }
+        }
+        let (mut sums, mut net) = (self.play.fixed.clone(), self.play.fixed_net);
+        for (&i, &k) in self.play.ids.iter().zip(&own) {
+            self.instance.add(i as usize, k as usize, 1.0, &mut sums);
+            net += self.instance.net_of(i as usize, k as usize);
+        }
+        if self.instance.excess(&sums) > 0.0 {
+            return Solved::GivenUp(value);
+        }
+        if net > self.best {
+            (self.best, self.found) = (net, Some(own));
+        }
+        Solved::Pruned
+    }
+}
+
+enum Solved {
+    Pruned,
+    Open(Vec<Node>),
+    GivenUp(f64),
+}
