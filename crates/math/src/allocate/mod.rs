@@ -26,8 +26,10 @@ use crate::num;
 
 mod dual;
 pub mod expected;
+pub mod explain;
 mod greedy;
 mod path;
+pub mod risk;
 mod state;
 #[cfg(test)]
 mod tests;
