@@ -54,8 +54,7 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
     let mut keys = vec![instance.offers as u32; instance.customers];
     let swept = sweep(instance, &dual.y, None, false, Some(&mut keys));
     let lagrangian = instance.bounds_worth(&dual.y) + swept.total;
-    let mut found =
-        Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
+    let mut found = Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
     let mut best = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
     let mut most = IN_PLAY;
     loop {
@@ -110,8 +109,7 @@ impl Play {
         let losses = |i: usize| {
             let g = instance.group_of(i);
             let prices = &prices;
-            let worth =
-                move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
+            let worth = move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
             let best = worth(keys[i] as usize);
             (0..width).filter(move |&k| instance.may(i, k)).map(move |k| (k, best - worth(k)))
         };
@@ -119,8 +117,11 @@ impl Play {
             let others = losses(i).filter(|(k, _)| *k != keys[i] as usize);
             (others.map(|(_, loss)| loss).fold(f64::INFINITY, f64::min), i as u32)
         };
-        let mut near: Vec<(f64, u32)> =
-            (0..instance.customers).into_par_iter().map(nearest).filter(|(loss, _)| *loss <= least && loss.is_finite()).collect();
+        let mut near: Vec<(f64, u32)> = (0..instance.customers)
+            .into_par_iter()
+            .map(nearest)
+            .filter(|(loss, _)| *loss <= least && loss.is_finite())
+            .collect();
         let mut beyond = f64::INFINITY;
         if near.len() > most {
             near.select_nth_unstable_by(most, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -129,8 +130,13 @@ impl Play {
         }
         let mut ids: Vec<u32> = near.into_iter().map(|(_, i)| i).collect();
         ids.sort_unstable();
-        let mut play =
-            Self { open: vec![false; ids.len() * width], ids, fixed: swept.sums.clone(), fixed_net: swept.worth, beyond };
+        let mut play = Self {
+            open: vec![false; ids.len() * width],
+            ids,
+            fixed: swept.sums.clone(),
+            fixed_net: swept.worth,
+            beyond,
+        };
         for (j, &i) in play.ids.iter().enumerate() {
             let (i, key) = (i as usize, keys[i as usize] as usize);
             play.fixed_net -= instance.net_of(i, key);
@@ -214,7 +220,11 @@ impl Tree<'_, '_> {
             return true;
         }
         let rounding = EQUAL * 0.1 * self.best.abs();
-        if self.step > 0.0 { value + rounding >= self.best + self.step } else { value > self.best + EQUAL * self.best.abs() }
+        if self.step > 0.0 {
+            value + rounding >= self.best + self.step
+        } else {
+            value > self.best + EQUAL * self.best.abs()
+        }
     }
 
     fn solve(&mut self, node: &Node) -> Solved {
@@ -246,11 +256,8 @@ impl Tree<'_, '_> {
         for &(j, k, share) in &parts {
             let apart = (share - 0.5).abs();
             if apart < 0.5 - WHOLE && branch.is_none_or(|(least, ..)| apart < least) {
-                let greater = if share < 0.5 && !parts.iter().any(|p| p.0 == j && p.1 != k) {
-                    basis.key[j] as usize
-                } else {
-                    k
-                };
+                let greater =
+                    if share < 0.5 && !parts.iter().any(|p| p.0 == j && p.1 != k) { basis.key[j] as usize } else { k };
                 branch = Some((apart, j, greater));
             }
         }

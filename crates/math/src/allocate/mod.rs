@@ -32,10 +32,12 @@ mod branch;
 mod conflict;
 mod dual;
 pub mod expected;
+pub mod explain;
 mod greedy;
 mod instance;
 mod limit;
 mod lp;
+pub mod risk;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -269,10 +271,7 @@ fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize) -> Result<Found> {
     let doubtful = |net: f64| instance.customers <= 100_000 || dual.bound - net > 1e-6 * dual.bound.abs();
     if at_hand.is_none_or(|net| !closed(net) && doubtful(net)) {
         let mut other = greedy::fill(instance);
-        if other.is_feasible()
-            && at_hand.is_none_or(|net| other.net() > net)
-            && other.mend(&dual.y, &dual.core)
-        {
+        if other.is_feasible() && at_hand.is_none_or(|net| other.net() > net) && other.mend(&dual.y, &dual.core) {
             at_hand = Some(other.net());
             state = other;
         }

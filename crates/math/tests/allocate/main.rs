@@ -66,6 +66,8 @@ fn net_never_falls_as_the_budget_grows_under_all_limits() {
         let limits = owned.limits();
         let budgets: Vec<f64> = (0..12).map(|b| f64::from(b) * 0.2 * owned.n as f64).collect();
         let curve = budget_curve(&owned.problem(&limits), &budgets).unwrap();
-        assert!(curve.windows(2).all(|pair| pair[0].net <= pair[1].net + 1e-9 && pair[0].bound <= pair[1].bound + 1e-6));
+        assert!(
+            curve.windows(2).all(|pair| pair[0].net <= pair[1].net + 1e-9 && pair[0].bound <= pair[1].bound + 1e-6)
+        );
     }
 }
