@@ -4,11 +4,14 @@ use tenure_math::allocate::expected::OfferTable;
 use tenure_math::allocate::{Plan, Problem};
 use tenure_tables::store::{self, Column};
 
-use super::{Facts, NO_OFFER, People};
+use super::Facts;
+use super::people::People;
+use super::why::{self, Reason};
 use crate::artifact::{self, RunFolder};
 use crate::error::Result;
 
 /// Writes all of them.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn write(
     run: &RunFolder,
     table: &OfferTable,
@@ -17,9 +20,11 @@ pub(super) fn write(
     problem: &Problem<'_>,
     held_out: &[bool],
     facts: &Facts,
+    reasons: &[Reason],
+    stability: &[f64],
 ) -> Result<()> {
     let n = people.ids.len();
-    let name = |choice: Option<usize>| choice.map_or(NO_OFFER, |k| table.offers[k].name.as_str()).to_owned();
+    let name = |choice: Option<usize>| why::name(table, choice);
     let net_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.net[i * problem.offers + k]);
     let cost_of = |i: usize, choice: Option<usize>| choice.map_or(0.0, |k| problem.cost[i * problem.offers + k]);
     let mut order: Vec<usize> = (0..n).filter(|&i| plan.choice[i].is_some()).collect();
@@ -30,16 +35,8 @@ pub(super) fn write(
     for (position, &i) in order.iter().enumerate() {
         rank[i] = Some(position as i64 + 1);
     }
-    let runner_up: Vec<Option<usize>> = (0..n)
-        .map(|i| {
-            std::iter::once(None)
-                .chain((0..problem.offers).map(Some))
-                .filter(|choice| *choice != plan.choice[i])
-                .max_by(|a, b| net_of(i, *a).total_cmp(&net_of(i, *b)))
-                .flatten()
-        })
-        .collect();
     let each = |f: &dyn Fn(usize) -> f64| Column::F64((0..n).map(f).collect());
+    let some = |f: &dyn Fn(&Reason) -> Option<f64>| Column::OptF64(reasons.iter().map(f).collect());
     store::write_columns(
         &run.write(artifact::ALLOCATION)?,
         &[
@@ -53,8 +50,14 @@ pub(super) fn write(
             ("cost", each(&|i| cost_of(i, plan.choice[i]))),
             ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
             ("expected_net", each(&|i| net_of(i, plan.choice[i]))),
-            ("runner_up", Column::Text(runner_up.iter().map(|c| name(*c)).collect())),
-            ("runner_up_net", each(&|i| net_of(i, runner_up[i]))),
+            ("runner_up", Column::Text(reasons.iter().map(|r| name(r.runner_up)).collect())),
+            ("runner_up_net", each(&|i| net_of(i, reasons[i].runner_up))),
+            ("lead", some(&|r| r.lead)),
+            ("flips_at_budget", some(&|r| r.flips_at_budget)),
+            ("flips_at_rate", some(&|r| r.flips_at_rate)),
+            ("flips_at_p_churn", some(&|r| r.flips_at_p_churn)),
+            ("stability", Column::F64(stability.to_vec())),
+            ("why", Column::Text(reasons.iter().map(|r| r.words.clone()).collect())),
             ("priority", Column::OptI64(rank)),
             ("held_out", Column::Bool(held_out.to_vec())),
         ],
@@ -75,6 +78,13 @@ pub(super) fn write(
                 money(t.net),
                 format!("{:.1}", t.kept),
                 t.break_even_rate.map(|r| format!("{r:.4}")).unwrap_or_default(),
+                facts
+                    .thresholds
+                    .iter()
+                    .find(|from| from.offer == t.offer)
+                    .and_then(|t| t.from)
+                    .map(money)
+                    .unwrap_or_default(),
             ]
         })
         .collect();
@@ -91,6 +101,7 @@ pub(super) fn write(
             "expected_net",
             "expected_customers_kept",
             "break_even_rate",
+            "worth_it_from",
         ],
         &tiers,
     )?;
@@ -109,6 +120,8 @@ pub(super) fn write(
                 money(people.prospects[i].comes_back),
                 money(cost_of(i, plan.choice[i])),
                 money(net_of(i, plan.choice[i])),
+                format!("{:.2}", stability[i]),
+                reasons[i].words.clone(),
             ]
         })
         .collect();
@@ -125,6 +138,8 @@ pub(super) fn write(
             "comes_back",
             "cost",
             "expected_net",
+            "stability",
+            "why",
         ],
         &contacts,
     )?;
@@ -147,5 +162,21 @@ pub(super) fn write(
         &["budget", "spend", "expected_net", "upper_bound", "shadow_price", "greedy_net"],
         &curve,
     )?;
+    let segments: Vec<Vec<String>> = facts
+        .segments
+        .iter()
+        .map(|s| {
+            let counts = [s.customers, s.offers].map(|n| n.to_string());
+            [s.segment.clone()].into_iter().chain(counts).chain([s.spend, s.gain, s.net].map(money)).collect()
+        })
+        .collect();
+    run.write_csv(
+        artifact::SEGMENT_BUDGET,
+        &["segment", "customers", "offers", "spend", "expected_gain", "expected_net"],
+        &segments,
+    )?;
+    let rates: Vec<Vec<String>> =
+        facts.rates.iter().map(|r| vec![format!("{}", r.factor), money(r.unchanged), money(r.reoptimised)]).collect();
+    run.write_csv(artifact::RATE_SENSITIVITY, &["factor", "net_of_this_plan", "net_of_the_best_plan"], &rates)?;
     run.write_json(artifact::OPTIMIZATION_METRICS, facts)
 }

@@ -89,6 +89,10 @@ pub const OFFER_PLAN: &str = "outputs/offer_plan.csv";
 pub const EXECUTION_PLAN: &str = "outputs/campaign_execution_plan.csv";
 /// What the plan costs and earns, beside the baseline.
 pub const OPTIMIZATION_METRICS: &str = "outputs/optimization_metrics.json";
+/// The plan by segment.
+pub const SEGMENT_BUDGET: &str = "outputs/segment_budget.csv";
+/// The plan if all rates were other by one factor.
+pub const RATE_SENSITIVITY: &str = "outputs/rate_sensitivity.csv";
 /// The plan's net value at other budgets.
 pub const BUDGET_SENSITIVITY: &str = "outputs/budget_sensitivity.csv";
 /// Results of the checks.

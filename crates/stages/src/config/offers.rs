@@ -111,7 +111,7 @@ pub enum Cap {
 
 impl Cap {
     /// Reads a setting: up to 1 a share, above 1 a count.
-    pub(super) fn from_setting(value: f64) -> Self {
+    pub fn from_setting(value: f64) -> Self {
         if value <= 1.0 { Cap::Share(value) } else { Cap::Count(value as u64) }
     }
 

@@ -23,7 +23,7 @@ use crate::config::Config;
 use crate::ctx::{Ctx, Stage};
 use crate::error::{Error, Result};
 use crate::summary::Summary;
-use crate::{allocate, churn, clean, features, ingest, report, segment, validate, value};
+use crate::{allocate, churn, clean, features, ingest, permission, report, segment, validate, value};
 
 /// What a single stage did.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -231,7 +231,11 @@ fn sections(stage: Stage) -> &'static [&'static str] {
 
 /// The hash of all that a stage depends on beside what it reads of the run.
 fn settings(config: &Config, stage: Stage, folder: &RunFolder) -> Result<String> {
-    let around = if stage == Stage::Validate { validate::surroundings(config, folder)? } else { String::new() };
+    let around = match stage {
+        Stage::Validate => validate::surroundings(config, folder)?,
+        Stage::Allocate => permission::surroundings(config)?,
+        _ => String::new(),
+    };
     let all = format!("{}\n{}\n{}\n{around}", env!("CARGO_PKG_VERSION"), stage.name(), config.to_manifest());
     Ok(blake3::hash(all.as_bytes()).to_hex().to_string())
 }

@@ -101,6 +101,8 @@ impl<'a> Court<'a> {
             budget: Some(self.config.budget()),
             caps: &self.caps,
             eligible: None,
+            allowed: None,
+            limits: &[],
         }
     }
 
