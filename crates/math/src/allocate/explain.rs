@@ -1,7 +1,8 @@
 //! Why a customer gets its offer, and what would have to be otherwise for it to get another.
 //!
-//! Question: by how much does the chosen offer lead, and at which price of budget, rate or churn probability does another
-//! take over? Model: at the plan's prices `lambda` of budget and `mu_k` of places (see [`super`]) offer `k` is worth
+//! Question: by how much does the chosen offer lead, and at which price of budget, rate or churn probability does
+//! another take over? Model: at the plan's prices `lambda` of budget and `mu_k` of places (see [`super`]) offer `k` is
+//! worth
 //!
 //! ```text
 //! w_k = net_k - lambda cost_k - mu_k,    w_none = 0;    the choice is the k of greatest w_k
@@ -9,14 +10,14 @@
 //! D_k = P r_k   or   min(r_k, P)
 //! ```
 //!
-//! `w_k` is linear in `lambda` and in `D_k`, and piecewise linear in `p` with a kink where `P = r_k` (the part of `p` that
-//! has left moves in proportion), so each flip has a closed form. Domain: rates and probabilities 0..1, money in one
-//! unit. All else stays as it is: prices move a little when inputs change, so a flip is that of this one customer in an
-//! unchanged crowd.
+//! `w_k` is linear in `lambda` and in `D_k`, and piecewise linear in `p` with a kink where `P = r_k` (the part of `p`
+//! that has left moves in proportion), so each flip has a closed form. Domain: rates and probabilities 0..1, money in
+//! one unit. All else stays as it is: prices move a little when inputs change, so a flip is that of this one customer
+//! in an unchanged crowd.
 //!
 //! Limits: an integer plan gives a few customers near the break an offer that is not the best at the prices
-//! ([`Why::at_prices`] is below 0 there): for those no interval is told. The bound of the budget at which a choice changes
-//! leaves the prices of places as they are. Source: the marginal analysis of Lagrange multipliers (Everett 1963).
+//! ([`Why::at_prices`] is below 0 there): for those no interval is told. The budget told for a flip takes
+//! the prices of places as they are. Source: the marginal analysis of Lagrange multipliers (Everett 1963).
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
@@ -71,8 +72,8 @@ pub struct Why {
     pub at_prices: Option<Rival>,
     /// The best of the other options by net alone.
     pub by_net: Option<Rival>,
-    /// The price of budget below which (more budget) another option takes over; `None` where the choice stays down to 0 or
-    /// is not the best at any price.
+    /// The price of budget below which (more budget) another option takes over; `None` where the choice stays down to 0
+    /// or is not the best at any price.
     pub cheaper_money: Option<Flip>,
     /// The price of budget above which (less budget) another option takes over; `None` where the choice stays.
     pub dearer_money: Option<Flip>,
@@ -295,9 +296,9 @@ pub fn explain(
     Ok((0..prospects.len()).into_par_iter().map(why).collect())
 }
 
-/// The budget at which the price of budget falls through `lambda`, between the points (budget, price) of a budget curve,
-/// budgets ascending; `None` where the curve's prices are all above or all below it. A price that rises from one point to
-/// the next (rounding) counts as no higher than the one before.
+/// The budget at which the price of budget falls through `lambda`, between the points (budget, price) of a budget
+/// curve, budgets ascending; `None` where the curve's prices are all above or all below it. A price that rises from one
+/// point to the next (rounding) counts as no higher than the one before.
 ///
 /// # Errors
 /// [`Error::Parameter`] for budgets that do not ascend, [`Error::NotFinite`].

@@ -2,7 +2,7 @@
 //!
 //! Question: how far may the net of a plan be from what is expected, which assignments would be others under other
 //! parameters, and which plan is best where the bad cases count? Model: draws `s = 1..S` of the parameters
-//! ([`draws`]), `net_s(x)` what plan `x` is *expected* to bring under draw `s`. Of these numbers
+//! ([`belief`]), `net_s(x)` what plan `x` is *expected* to bring under draw `s`. Of these numbers
 //!
 //! ```text
 //! CVaR_a(x) = mean of the worst share a of net_s(x)
@@ -10,15 +10,15 @@
 //!           = min { sum_s q_s net_s(x) : 0 <= q_s <= 1 / (a S), sum_s q_s = 1 }              (its dual)
 //! ```
 //!
-//! Money throughout; gains are good, so CVaR is a *low* mean and `a = 1` is the mean. Which plan has the greatest CVaR is
-//! found in [`robust`], which assignments are stable in [`stability`].
+//! Money throughout; gains are good, so CVaR is a *low* mean and `a = 1` is the mean. Which plan has the greatest CVaR
+//! is found in [`robust`], which assignments are stable in [`stability`].
 //!
-//! **What is drawn and what is not.** A net of a draw is an expectation over customers' chances; [`Draws::outcomes`] adds
-//! those chances. The budget is kept at the expected cost of the point forecast, also by the plans that mind risk; with
-//! discounts the cost itself is uncertain, and a plan may then draw more or less than its budget.
+//! **What is drawn and what is not.** A net of a draw is an expectation over customers' chances; [`Draws::outcomes`]
+//! adds those chances. The budget is kept at the expected cost of the point forecast, also by the plans that mind risk;
+//! with discounts the cost itself is uncertain, and a plan may then draw more or less than its budget.
 //!
-//! Limits: uncertainty that nobody has described is not in the draws; a CVaR of few draws (less than ten in the tail) is
-//! rough, and that of the plan chosen by it is flattered on the same draws: tell it from draws of another seed.
+//! Limits: uncertainty that nobody has described is not in the draws; a CVaR of few draws (less than ten in the tail)
+//! is rough, and that of the plan chosen by it is flattered on the same draws: tell it from draws of another seed.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,7 @@ use super::Plan;
 use crate::error::{Error, Result};
 use crate::num;
 
+pub mod belief;
 pub mod draws;
 mod law;
 pub mod robust;
@@ -33,7 +34,8 @@ pub mod stability;
 #[cfg(test)]
 mod tests;
 
-pub use draws::{Draws, RateBelief, STRENGTH, Uncertainty};
+pub use belief::{RateBelief, STRENGTH, Uncertainty};
+pub use draws::Draws;
 pub use robust::{Params, RiskPlan};
 pub use stability::Stability;
 
@@ -161,7 +163,8 @@ pub fn cvar(nets: &[f64], alpha: f64) -> Result<f64> {
     tail_mean(&sorted(nets)?, alpha)
 }
 
-/// How much each draw counts in the CVaR of `nets`: the least favourable weights; between equals the earlier draw first.
+/// How much each draw counts in the CVaR of `nets`: the least favourable weights; between equals the earlier draw
+/// first.
 fn tail_weights(nets: &[f64], alpha: f64) -> Vec<f64> {
     let tail = (alpha * nets.len() as f64).max(1.0);
     let mut weights = vec![0.0; nets.len()];

@@ -9,8 +9,8 @@
 //!
 //! (for customers part of whom have left, without discount, `x` is what is within reach times what is gained). The best
 //! offer at each `x` is the upper envelope of these lines and 0; an offer is the best between two neighbours' crossings
-//! `(c_k - c_j) / (slope_k - slope_j)`, or nowhere. A discount that those who stay use too (`q d > 0`) makes a line depend on
-//! `p` and `v` apart: then only [`thresholds_at`] a given `p` has an answer. Domain: `x >= 0`, money.
+//! `(c_k - c_j) / (slope_k - slope_j)`, or nowhere. A discount that those who stay use too (`q d > 0`) makes a line
+//! depend on `p` and `v` apart: then only [`thresholds_at`] a given `p` has an answer. Domain: `x >= 0`, money.
 //!
 //! Limits: budget and places have no price here; with one, offers start later. All rates are moved together.
 
@@ -71,7 +71,8 @@ pub fn thresholds(table: &OfferTable) -> Vec<Threshold> {
     envelope(&table.offers.iter().map(line).collect::<Vec<_>>())
 }
 
-/// From which *value* on each offer is the best for customers who leave with probability `p`, discounts counted in full.
+/// From which *value* on each offer is the best for customers who leave with probability `p`, discounts counted in
+/// full.
 ///
 /// # Errors
 /// [`Error::Parameter`] for a probability outside 0..1.
@@ -127,12 +128,12 @@ pub struct RateSensitivity {
     /// At the factors 0, 0.25, 0.5, 0.75, 1, 1.25 and 1.5.
     pub points: Vec<RatePoint>,
     /// The factor at which the plan as it is neither gains nor loses; `None` where no factor up to that at which every
-    /// rate is 1 does, or it makes no offer.
+    /// rate is 1 does, or it makes no offer; 0 where its offers cost nothing.
     pub break_even: Option<f64>,
 }
 
-/// What becomes of the plan `choice` if all rates of the table are off by one factor. `solve` makes the plan anew within
-/// the same limits; what it may not choose (a least return) is its business.
+/// What becomes of the plan `choice` if all rates of the table are off by one factor. `solve` makes the plan anew
+/// within the same limits; what it may not choose (a least return) is its business.
 ///
 /// # Errors
 /// As [`OfferTable::evaluate`]; [`Error::Shape`]; those of `solve`.
@@ -176,7 +177,7 @@ pub fn rate_sensitivity(
     // Beyond the factor at which every rate used is 1 nothing changes any more.
     let least = choice.iter().flatten().map(|k| table.offers[*k].rate).filter(|rate| *rate > 0.0);
     let most = least.map(|rate| 1.0 / rate).fold(0.0, f64::max);
-    Ok(RateSensitivity { points, break_even: root(unchanged, most) })
+    Ok(RateSensitivity { points, break_even: if most > 0.0 { root(unchanged, most) } else { None } })
 }
 
 fn times(table: &OfferTable, factor: f64) -> OfferTable {
@@ -185,16 +186,15 @@ fn times(table: &OfferTable, factor: f64) -> OfferTable {
     table
 }
 
-/// The zero of `f` between 0 and `most`, where it changes its sign.
+/// The least value between 0 and `most` from which on `f` is not negative, where it rises through 0 at most once.
 fn root(f: impl Fn(f64) -> f64, most: f64) -> Option<f64> {
     let (mut low, mut high) = (0.0, most);
-    let (at_low, at_high) = (f(low), f(high));
-    if most <= 0.0 || at_low * at_high > 0.0 || (at_low >= 0.0 && at_high <= 0.0 && at_low <= at_high) {
-        return None;
+    if f(low) >= 0.0 || f(high) < 0.0 {
+        return (f(low) >= 0.0).then_some(0.0);
     }
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, high);
-        if (f(middle) < 0.0) == (at_low < 0.0) {
+        if f(middle) < 0.0 {
             low = middle;
         } else {
             high = middle;
@@ -203,5 +203,5 @@ fn root(f: impl Fn(f64) -> f64, most: f64) -> Option<f64> {
             break;
         }
     }
-    Some(f64::midpoint(low, high))
+    Some(high)
 }

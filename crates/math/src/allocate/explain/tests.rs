@@ -264,6 +264,9 @@ fn a_plan_breaks_even_where_its_rates_say() {
         })
     };
     assert_eq!(rate_sensitivity(&retention(), &poor, &[Some(2)], &anew).unwrap().break_even, None);
+    let mut free = retention();
+    free.offers[2].contact_cost = 0.0;
+    assert_eq!(rate_sensitivity(&free, &poor, &[Some(2)], &anew).unwrap().break_even, Some(0.0));
 }
 
 #[test]

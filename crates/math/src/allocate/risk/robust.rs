@@ -7,16 +7,16 @@
 //! max_x CVaR_a(x) = max_x min_{q in Q} sum_s q_s net_s(x)  <=  min_{q in Q} g(q),    g(q) = max_x sum_s q_s net_s(x)
 //! ```
 //!
-//! `g(q)` is an ordinary problem whose nets are the draws' means under `q`, so its bound is an upper bound on the CVaR of
-//! every plan, whatever `q` is. Method (cutting planes, Kelley 1960, with the master problem as a game): each plan found
-//! is a plane `q -> sum_s q_s net_s(x)`; the game between mixtures of the plans found and `Q` is solved by mirror-prox
-//! (Nemirovski 2004), and the least favourable `q` gives the next plan. A mixture may be better than each of its plans,
-//! because risks of different offers partly cancel: it is rounded to a plan by giving each customer one plan's offer in
-//! turn, in the mixture's shares, and the solver itself takes back what does not fit the limits.
+//! `g(q)` is an ordinary problem whose nets are the draws' means under `q`, so its bound is an upper bound on the CVaR
+//! of every plan, whatever `q` is. Method (cutting planes, Kelley 1960, with the master problem as a game): each plan
+//! found is a plane `q -> sum_s q_s net_s(x)`; the game between mixtures of the plans found and `Q` is solved by
+//! mirror-prox (Nemirovski 2004), and the least favourable `q` gives the next plan. A mixture may be better than each
+//! of its plans, because risks of different offers partly cancel: it is rounded to a plan by giving each customer one
+//! plan's offer in turn, in the mixture's shares, and the solver itself takes back what does not fit the limits.
 //!
-//! Certificate: `gap = bound - CVaR`, on these draws. Domain: any solver that returns a feasible plan and a bound of the
-//! linear problem; offers admissible at the point forecast. Limits: a quantile has no such dual; the plan for it is the
-//! best one met on the way to several CVaRs, without a certificate.
+//! Certificate: `gap = bound - CVaR`, on these draws. Domain: any solver that returns a feasible plan and a bound of
+//! the linear problem; offers admissible at the point forecast. Limits: a quantile has no such dual; the plan for it is
+//! the best one met on the way to several CVaRs, without a certificate.
 
 use serde::{Deserialize, Serialize};
 
@@ -95,8 +95,8 @@ impl Search {
 }
 
 impl Decision<'_> {
-    /// The plan that makes `risk` great. [`Risk::Mean`] is the ordinary plan of the point forecast; the plan of a CVaR or
-    /// quantile is never worse on the draws than that one.
+    /// The plan that makes `risk` great. [`Risk::Mean`] is the ordinary plan of the point forecast; the plan of a CVaR
+    /// or quantile is never worse on the draws than that one.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a share outside its domain or no rounds, [`Error::Shape`], and those of the solver.
@@ -243,8 +243,8 @@ fn totals(choice: &[Option<usize>], net: &[f64], cost: &[f64], offers: usize) ->
 /// Mixtures of plans and weights of draws, each one a point of the game.
 type Point = (Vec<f64>, Vec<f64>);
 
-/// The saddle point of `max over mixtures w, min over q in Q, of sum_t w_t sum_s q_s planes[t][s]`, roughly. Any weights
-/// in `Q` are right ones for the bound, so accuracy here is only speed elsewhere.
+/// The saddle point of `max over mixtures w, min over q in Q, of sum_t w_t sum_s q_s planes[t][s]`, roughly. Any
+/// weights in `Q` are right ones for the bound, so accuracy here is only speed elsewhere.
 fn master(planes: &[&[f64]], alpha: f64) -> Point {
     let (t, s) = (planes.len(), planes[0].len());
     let cap = 1.0 / (alpha * s as f64);

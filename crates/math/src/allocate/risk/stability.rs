@@ -1,8 +1,8 @@
 //! Which assignments would be the same under other parameters.
 //!
-//! Question: the plan follows the point forecast; were the truth another draw, who would get the same offer? Method: for
-//! each of some draws the problem is solved anew with the nets and costs of that draw, as if they were known, under the
-//! same limits; an assignment's stability is the share of draws in which the customer gets what the plan gives it
+//! Question: the plan follows the point forecast; were the truth another draw, who would get the same offer? Method:
+//! for each of some draws the problem is solved anew with the nets and costs of that draw, as if they were known, under
+//! the same limits; an assignment's stability is the share of draws in which the customer gets what the plan gives it
 //! (sampling the optimiser's input: the "wait and see" solutions of Madansky 1960). Domain: any solver; shares of
 //! `draws` have a standard error of `sqrt(s (1 - s) / draws)`, 7 points at most for 50. Limits: where two offers bring
 //! nearly the same, an assignment may be unstable and the plan's net is not; where draws cost more or less (discounts),

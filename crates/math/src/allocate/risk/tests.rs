@@ -385,8 +385,8 @@ fn how_long_risk_takes() {
         told("outcomes", String::new());
         let stability = decision.stability(&plan.choice, super::REOPTIMISED).unwrap();
         told("stability", format!("{:.3} {:.3}", stability.mean_same, stability.mean_same_of_offers));
-        for risk in [Risk::Cvar(0.1), Risk::Quantile(0.1)] {
-            let plan = decision.plan(risk, &Params::default()).unwrap();
+        for (risk, rounds) in [(Risk::Cvar(0.1), 12), (Risk::Cvar(0.1), 30), (Risk::Quantile(0.1), 12)] {
+            let plan = decision.plan(risk, &Params { rounds, ..Params::default() }).unwrap();
             told(
                 &format!("{risk:?}"),
                 format!("{:.1} bound {:?} gap {:?} rounds {}", plan.objective, plan.bound, plan.gap, plan.rounds),
