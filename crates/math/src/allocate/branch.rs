@@ -22,7 +22,8 @@ use rayon::prelude::*;
 
 use super::dual::{Dual, Swept, sweep};
 use super::instance::Instance;
-use super::lp::{Basis, Lp, Outcome, Pool};
+use super::lp::{Basis, Lp, Outcome};
+use super::pool::Pool;
 
 /// What a search found.
 pub(super) struct Found {

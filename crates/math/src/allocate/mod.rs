@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::num;
 
 mod branch;
+mod check;
 mod conflict;
 mod dual;
 pub mod expected;
@@ -36,6 +37,8 @@ mod greedy;
 mod instance;
 mod limit;
 mod lp;
+mod pool;
+mod ratio;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -217,7 +220,7 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
     let mut instance = Instance::new(&Problem { budget: Some(0.0), ..*problem })?;
     for at in num::argsort(budgets) {
         let budget = budgets[at];
-        instance.set_budget(budget)?;
+        instance.set_budget(problem, budget)?;
         let own = Problem { budget: Some(budget), ..*problem };
         let made = Dual::solve(&instance)
             .map_err(|ray| conflict::explain(&own, &instance, &ray))
