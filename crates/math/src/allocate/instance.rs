@@ -50,6 +50,10 @@ pub(super) struct Instance<'a> {
     cover: Vec<Vec<usize>>,
     /// For each group and offer whether one that loses money may serve a floor.
     floored: Vec<bool>,
+    /// For each group and choice the greatest cost that no ceiling forbids by itself; below 0 where it forbids any.
+    dearest: Vec<f64>,
+    /// Whether what is dearer than that is no option: no whole plan has it, but at the margin it has a price.
+    pub(super) strict: bool,
     /// Rows with numbers of their own.
     dense: Vec<(usize, &'a [f64])>,
     /// By what offers that bring nothing are told apart, money.
@@ -108,12 +112,15 @@ impl<'a> Instance<'a> {
             groups,
             cover: Vec::new(),
             floored: Vec::new(),
+            dearest: Vec::new(),
+            strict: false,
             dense: Vec::new(),
             hair_unit: 0.0,
             steps: Vec::new(),
         };
         instance.cover_rows(problem.limits);
         instance.round_bounds(problem);
+        instance.strike();
         if let Some(row) = instance.rows.iter().find(|row| row.least > row.most) {
             return Err(Error::Infeasible { reason: conflict::crossed(problem, row) });
         }
@@ -129,6 +136,7 @@ impl<'a> Instance<'a> {
             *row = Row::new(Source::Budget, Measure::Cost, row.unit, None, Some(budget));
         }
         self.round_bounds(problem);
+        self.strike();
         Ok(())
     }
 
@@ -150,6 +158,25 @@ impl<'a> Instance<'a> {
                 row.least = (row.least / row.unit / money - 1e-9).ceil() * money * row.unit;
             }
         }
+    }
+
+    /// Whether some offer would break a ceiling by itself.
+    pub(super) fn has_too_dear(&self) -> bool {
+        let width = self.width();
+        let least = |k: usize| (0..self.groups).map(|g| self.dearest[g * width + k]).fold(f64::INFINITY, f64::min);
+        let least: Vec<f64> = (0..self.offers).map(least).collect();
+        least.iter().any(|most| most.is_finite())
+            && self.cost.chunks_exact(self.offers.max(1)).any(|row| row.iter().zip(&least).any(|(cost, most)| cost > most))
+    }
+
+    /// Finds what would break a ceiling by itself: the relaxed problem would take a part of it.
+    pub(super) fn strike(&mut self) {
+        let most = |&r: &usize| match &self.rows[r] {
+            Row { measure: Measure::Cost, most, slack, unit, .. } => (most + slack) / unit,
+            Row { measure: Measure::Count, most, .. } if *most < 1.0 => -1.0,
+            _ => f64::INFINITY,
+        };
+        self.dearest = self.cover.iter().map(|rows| rows.iter().map(most).fold(f64::INFINITY, f64::min)).collect();
     }
 
     /// Which rows count which choice of which group.
@@ -204,8 +231,10 @@ impl<'a> Instance<'a> {
     /// Whether an eligible customer may get the offer and it brings something or may serve a floor.
     #[inline]
     pub(super) fn usable(&self, i: usize, g: usize, k: usize) -> bool {
-        let at = i * self.offers + k;
-        (self.net[at] > 0.0 || self.floored[g * self.width() + k]) && self.allowed.is_none_or(|a| a[at])
+        let (at, of) = (i * self.offers + k, g * self.width() + k);
+        (self.net[at] > 0.0 || self.floored[of])
+            && (!self.strict || self.cost[at] <= self.dearest[of])
+            && self.allowed.is_none_or(|a| a[at])
     }
 
     /// Whether the customer may make this choice.
