@@ -22,7 +22,8 @@ use rayon::prelude::*;
 
 use super::dual::{Dual, Swept, sweep};
 use super::instance::Instance;
-use super::lp::{Basis, Lp, Outcome, Pool};
+use super::lp::{Basis, Lp, Outcome};
+use super::pool::Pool;
 
 /// What a search found.
 pub(super) struct Found {
@@ -85,6 +86,8 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
     }
 }
 
+/// Up to this many open branches the best is looked at next, beyond that the last, which needs no more memory.
+const KEPT: usize = 10_000;
 /// Customers in play at first.
 const IN_PLAY: usize = 600;
 
@@ -174,8 +177,17 @@ impl Tree<'_, '_> {
     fn run(&mut self, dual: &Dual, limit: usize) -> (f64, bool) {
         let root = Rc::new(self.lp().start(&dual.y));
         let mut open = vec![Node { basis: root, struck: Vec::new(), bound: f64::INFINITY }];
-        let (mut given_up, mut complete) = (f64::NEG_INFINITY, true);
-        while let Some(node) = open.pop() {
+        let (mut given_up, mut complete, mut plunging) = (f64::NEG_INFINITY, true, false);
+        while !open.is_empty() {
+            if !plunging && open.len() < KEPT {
+                // The most promising branch; the first of equals.
+                let best =
+                    (1..open.len()).fold(0, |best, at| if open[at].bound > open[best].bound { at } else { best });
+                let last = open.len() - 1;
+                open.swap(best, last);
+            }
+            let Some(node) = open.pop() else { break };
+            plunging = false;
             if !self.promises(node.bound) {
                 continue;
             }
@@ -190,7 +202,10 @@ impl Tree<'_, '_> {
             let solved = self.solve(&node);
             match solved {
                 Solved::Pruned => {}
-                Solved::Open(children) => open.extend(children),
+                Solved::Open(children) => {
+                    open.extend(children);
+                    plunging = true;
+                }
                 Solved::GivenUp(bound) => {
                     given_up = given_up.max(bound);
                     complete = false;
@@ -262,6 +277,10 @@ impl Tree<'_, '_> {
             }
         }
         let Some((_, j, k)) = branch else { return self.whole(&basis, &parts, value) };
+        self.round(&basis, &parts);
+        if !self.promises(value) {
+            return Solved::Pruned;
+        }
         let basis = Rc::new(basis);
         let child = |more: Vec<(usize, usize)>| Node {
             basis: Rc::clone(&basis),
@@ -271,6 +290,54 @@ impl Tree<'_, '_> {
         let others = (0..width).filter(|&other| other != k && self.play.open[j * width + other]);
         // The last is looked at first.
         Solved::Open(vec![child(vec![(j, k)]), child(others.map(|other| (j, other)).collect())])
+    }
+
+    /// A whole plan from a relaxed one: customers in parts start at none, then whatever fits is given, the greatest gain
+    /// first.
+    fn round(&mut self, basis: &Basis, parts: &[(usize, usize, f64)]) {
+        let (instance, width) = (self.instance, self.instance.width());
+        let mut own = basis.key.clone();
+        for &(j, ..) in parts {
+            if self.play.open[j * width + instance.offers] {
+                own[j] = instance.offers as u32;
+            }
+        }
+        let (mut sums, mut net) = (self.play.fixed.clone(), self.play.fixed_net);
+        for (&i, &k) in self.play.ids.iter().zip(&own) {
+            instance.add(i as usize, k as usize, 1.0, &mut sums);
+            net += instance.net_of(i as usize, k as usize);
+        }
+        let mut changed = vec![0.0; sums.len()];
+        let mut fits = |sums: &[f64], i: usize, from: usize, to: usize| {
+            changed.copy_from_slice(sums);
+            instance.add(i, from, -1.0, &mut changed);
+            instance.add(i, to, 1.0, &mut changed);
+            (instance.excess(&changed) <= 0.0).then(|| changed.clone())
+        };
+        let mut moves = Vec::new();
+        for (j, &i) in self.play.ids.iter().enumerate() {
+            let (i, from) = (i as usize, own[j] as usize);
+            for k in (0..instance.offers).filter(|&k| k != from && self.play.open[j * width + k]) {
+                let gain = instance.net_of(i, k) - instance.net_of(i, from);
+                if gain > 0.0 && fits(&sums, i, from, k).is_some() {
+                    moves.push((gain, j, k));
+                }
+            }
+        }
+        moves.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)).then(a.2.cmp(&b.2)));
+        for (_, j, k) in moves {
+            let (i, from) = (self.play.ids[j] as usize, own[j] as usize);
+            let gain = instance.net_of(i, k) - instance.net_of(i, from);
+            if gain > 0.0
+                && let Some(after) = fits(&sums, i, from, k)
+            {
+                (sums, own[j]) = (after, k as u32);
+                net += gain;
+            }
+        }
+        if net > self.best && instance.excess(&sums) <= 0.0 {
+            (self.best, self.found) = (net, Some(own));
+        }
     }
 
     /// The relaxed plan is whole: it is the best of its branch.

@@ -25,6 +25,10 @@ pub(super) fn crossed(problem: &Problem<'_>, row: &Row<'_>) -> String {
 pub(super) fn explain(problem: &Problem<'_>, instance: &Instance<'_>, ray: &[f64]) -> Error {
     let greatest = ray.iter().fold(0.0_f64, |most, v| most.max(v.abs()));
     let mut set: Vec<usize> = (0..ray.len()).filter(|&r| ray[r].abs() > 1e-9 * greatest).collect();
+    if !conflict(problem, &set) {
+        // What a ceiling forbids by itself was struck out beforehand: that ceiling is not in the combination.
+        set = (0..ray.len()).collect();
+    }
     for r in set.clone() {
         let rest: Vec<usize> = set.iter().copied().filter(|&other| other != r).collect();
         if conflict(problem, &rest) {
@@ -42,30 +46,34 @@ fn conflict(problem: &Problem<'_>, rows: &[usize]) -> bool {
             (row.least, row.most) = (f64::NEG_INFINITY, f64::INFINITY);
         }
     }
+    instance.strike();
+    instance.strict = true;
     Dual::solve(&instance).is_err()
 }
 
 /// The set in words. The budget (or another ceiling) is what the others need too much of; else the last floor is what the
 /// others leave too little of.
 fn told(problem: &Problem<'_>, instance: &Instance<'_>, ray: &[f64], set: &[usize]) -> String {
-    let is_ceiling = |&r: &usize| ray[r] > 0.0;
+    let is_ceiling = |&r: &usize| upper(instance, ray, r);
     let Some(target) = set.iter().copied().find(is_ceiling).or(set.last().copied()) else {
         return "no plan keeps all of them".to_owned();
     };
-    let ceiling = ray[target] > 0.0;
+    let ceiling = upper(instance, ray, target);
     let row = &instance.rows[target];
     let others: Vec<usize> = set.iter().copied().filter(|&r| r != target).collect();
     let phrases: Vec<String> = others
         .iter()
         .map(|&r| {
-            let (row, upper) = (&instance.rows[r], ray[r] > 0.0);
+            let (row, upper) = (&instance.rows[r], upper(instance, ray, r));
             let (word, bound) = if upper { ("at most", row.most) } else { ("at least", row.least) };
             format!("{} ({word} {})", name(problem, row.source), number(bound / row.unit))
         })
         .collect();
     let own = name(problem, row.source);
     let asks = number(if ceiling { row.most } else { row.least } / row.unit);
-    let Some(extreme) = extreme(problem, instance, ray, target, &others).map(number) else {
+    // Where whole customers conflict and parts of them do not, the numbers of parts say nothing.
+    let broken = |v: &f64| row.excess(v * row.unit) > 0.0;
+    let Some(extreme) = extreme(problem, instance, ray, target, &others).filter(broken).map(number) else {
         return format!("{} and {own} ({asks}) conflict", phrases.join(" and "));
     };
     match (phrases.is_empty(), ceiling) {
@@ -86,7 +94,7 @@ fn extreme(
     target: usize,
     others: &[usize],
 ) -> Option<f64> {
-    let ceiling = ray[target] > 0.0;
+    let ceiling = upper(instance, ray, target);
     let sign = if ceiling { -1.0 } else { 1.0 };
     let (n, k) = (problem.n_customers, problem.offers);
     let mut net = vec![0.0; n * k];
@@ -101,7 +109,7 @@ fn extreme(
     let mut caps = vec![None; k];
     let (mut budget, mut limits) = (None, Vec::new());
     for &r in others {
-        let (row, upper) = (&instance.rows[r], ray[r] > 0.0);
+        let (row, upper) = (&instance.rows[r], upper(instance, ray, r));
         match row.source {
             Source::Budget => budget = problem.budget,
             Source::Cap(offer) => caps[offer] = problem.caps[offer],
@@ -125,6 +133,11 @@ fn extreme(
         (true, false) => (value + 1e-6).floor(),
         _ => value,
     })
+}
+
+/// Whether it is the row's ceiling that conflicts.
+fn upper(instance: &Instance<'_>, ray: &[f64], r: usize) -> bool {
+    if ray[r].abs() > 0.0 { ray[r] > 0.0 } else { instance.rows[r].most.is_finite() }
 }
 
 fn name(problem: &Problem<'_>, source: Source) -> String {

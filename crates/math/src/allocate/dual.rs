@@ -15,7 +15,8 @@
 use rayon::prelude::*;
 
 use super::instance::{Instance, Prices};
-use super::lp::{Basis, Lp, Outcome, Pool};
+use super::lp::{Basis, Lp, Outcome};
+use super::pool::Pool;
 
 /// The prices found, what they prove, and the relaxed plan's choices.
 pub(super) struct Dual {

@@ -9,9 +9,8 @@
 //! Units: rows are scaled so that a typical coefficient is 1; `Instance::price_of` gives prices back in money.
 
 use super::limit::{Limit, Measure};
-use super::{Problem, conflict};
+use super::{Problem, check, conflict};
 use crate::error::{Error, Result};
-use crate::num;
 
 /// Where a row comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +50,16 @@ pub(super) struct Instance<'a> {
     cover: Vec<Vec<usize>>,
     /// For each group and offer whether one that loses money may serve a floor.
     floored: Vec<bool>,
+    /// For each group and choice the greatest cost that no ceiling forbids by itself; below 0 where it forbids any.
+    dearest: Vec<f64>,
+    /// Whether what is dearer than that is no option: no whole plan has it, but at the margin it has a price.
+    pub(super) strict: bool,
     /// Rows with numbers of their own.
     dense: Vec<(usize, &'a [f64])>,
     /// By what offers that bring nothing are told apart, money.
     hair_unit: f64,
+    /// For each offer the greatest number of cents of which all its costs are multiples; 1 where they are no whole cents.
+    steps: Vec<u64>,
 }
 
 /// What a unit of each choice pays, by group.
@@ -70,7 +75,7 @@ const HAIR: f64 = 1e-8;
 impl<'a> Instance<'a> {
     /// Checks everything; a bound that no sum can meet is refused here.
     pub(super) fn new(problem: &Problem<'a>) -> Result<Self> {
-        check(problem)?;
+        check::check(problem)?;
         let (n, k) = (problem.n_customers, problem.offers);
         let mut rows = Vec::new();
         let mean_cost = problem.cost.iter().sum::<f64>() / problem.cost.len().max(1) as f64;
@@ -107,10 +112,15 @@ impl<'a> Instance<'a> {
             groups,
             cover: Vec::new(),
             floored: Vec::new(),
+            dearest: Vec::new(),
+            strict: false,
             dense: Vec::new(),
             hair_unit: 0.0,
+            steps: Vec::new(),
         };
         instance.cover_rows(problem.limits);
+        instance.round_bounds(problem);
+        instance.strike();
         if let Some(row) = instance.rows.iter().find(|row| row.least > row.most) {
             return Err(Error::Infeasible { reason: conflict::crossed(problem, row) });
         }
@@ -118,14 +128,58 @@ impl<'a> Instance<'a> {
     }
 
     /// Puts another budget in the place of the one it has.
-    pub(super) fn set_budget(&mut self, budget: f64) -> Result<()> {
+    pub(super) fn set_budget(&mut self, problem: &Problem<'_>, budget: f64) -> Result<()> {
         if !budget.is_finite() || budget < 0.0 {
             return Err(Error::Parameter { name: "budget", value: budget, expected: "a finite number >= 0" });
         }
         if let Some(row) = self.rows.iter_mut().find(|row| row.source == Source::Budget) {
             *row = Row::new(Source::Budget, Measure::Cost, row.unit, None, Some(budget));
         }
+        self.round_bounds(problem);
+        self.strike();
         Ok(())
+    }
+
+    /// Where every cost that a row counts is a multiple of some whole number of cents, so is its sum: the bounds are
+    /// rounded to that. Offers of 10 leave 3 of a budget of 33 in any case.
+    fn round_bounds(&mut self, problem: &Problem<'_>) {
+        if self.steps.is_empty() && self.rows.iter().any(|row| matches!(row.measure, Measure::Cost)) {
+            self.steps = cost_steps(problem);
+        }
+        for row in self.rows.iter_mut().filter(|row| matches!(row.measure, Measure::Cost)) {
+            let counted = |k: &usize| match row.source {
+                Source::Limit(at) => problem.limits[at].offers.is_none_or(|o| o.contains(k)),
+                _ => true,
+            };
+            let step = (0..self.offers).filter(counted).fold(0, |step, k| gcd(step, self.steps[k]));
+            if step > 1 {
+                let money = step as f64 / 100.0;
+                row.most = (row.most / row.unit / money + 1e-9).floor() * money * row.unit;
+                row.least = (row.least / row.unit / money - 1e-9).ceil() * money * row.unit;
+            }
+        }
+    }
+
+    /// Whether some offer would break a ceiling by itself.
+    pub(super) fn has_too_dear(&self) -> bool {
+        let width = self.width();
+        let least = |k: usize| (0..self.groups).map(|g| self.dearest[g * width + k]).fold(f64::INFINITY, f64::min);
+        let least: Vec<f64> = (0..self.offers).map(least).collect();
+        least.iter().any(|most| most.is_finite())
+            && self
+                .cost
+                .chunks_exact(self.offers.max(1))
+                .any(|row| row.iter().zip(&least).any(|(cost, most)| cost > most))
+    }
+
+    /// Finds what would break a ceiling by itself: the relaxed problem would take a part of it.
+    pub(super) fn strike(&mut self) {
+        let most = |&r: &usize| match &self.rows[r] {
+            Row { measure: Measure::Cost, most, slack, unit, .. } => (most + slack) / unit,
+            Row { measure: Measure::Count, most, .. } if *most < 1.0 => -1.0,
+            _ => f64::INFINITY,
+        };
+        self.dearest = self.cover.iter().map(|rows| rows.iter().map(most).fold(f64::INFINITY, f64::min)).collect();
     }
 
     /// Which rows count which choice of which group.
@@ -180,8 +234,10 @@ impl<'a> Instance<'a> {
     /// Whether an eligible customer may get the offer and it brings something or may serve a floor.
     #[inline]
     pub(super) fn usable(&self, i: usize, g: usize, k: usize) -> bool {
-        let at = i * self.offers + k;
-        (self.net[at] > 0.0 || self.floored[g * self.width() + k]) && self.allowed.is_none_or(|a| a[at])
+        let (at, of) = (i * self.offers + k, g * self.width() + k);
+        (self.net[at] > 0.0 || self.floored[of])
+            && (!self.strict || self.cost[at] <= self.dearest[of])
+            && self.allowed.is_none_or(|a| a[at])
     }
 
     /// Whether the customer may make this choice.
@@ -347,6 +403,29 @@ impl<'a> Row<'a> {
     }
 }
 
+/// For each offer the greatest common divisor of its costs in cents.
+fn cost_steps(problem: &Problem<'_>) -> Vec<u64> {
+    let k = problem.offers;
+    let (mut steps, mut last) = (vec![0_u64; k], vec![f64::NAN; k]);
+    for row in problem.cost.chunks_exact(k.max(1)) {
+        for ((step, last), &cost) in steps.iter_mut().zip(&mut last).zip(row) {
+            // Costs are mostly the same for everybody.
+            if *step == 1 || cost.to_bits() == last.to_bits() {
+                continue;
+            }
+            *last = cost;
+            let cents = (cost * 100.0).round();
+            let whole = (cost * 100.0 - cents).abs() < 1e-6 && cents < 1e12;
+            *step = if whole { gcd(*step, cents as u64) } else { 1 };
+        }
+    }
+    steps
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
 fn finite(bound: f64) -> f64 {
     if bound.is_finite() { bound.abs() } else { 0.0 }
 }
@@ -374,52 +453,4 @@ fn groups(problem: &Problem<'_>) -> (Vec<u32>, usize) {
         groups = (next as usize).max(1);
     }
     (group, groups)
-}
-
-fn check(problem: &Problem<'_>) -> Result<()> {
-    let (n, k) = (problem.n_customers, problem.offers);
-    num::require_len("net", n * k, problem.net.len())?;
-    num::require_len("cost", n * k, problem.cost.len())?;
-    num::require_len("caps", k, problem.caps.len())?;
-    if let Some(eligible) = problem.eligible {
-        num::require_len("eligible", n, eligible.len())?;
-    }
-    if let Some(allowed) = problem.allowed {
-        num::require_len("allowed", n * k, allowed.len())?;
-    }
-    for (what, values) in [("net", problem.net), ("cost", problem.cost)] {
-        require_finite(what, values, k)?;
-    }
-    if let Some(&value) = problem.cost.iter().find(|&&c| c < 0.0) {
-        return Err(Error::Parameter { name: "cost", value, expected: "at least 0" });
-    }
-    if let Some(value) = problem.budget.filter(|b| !b.is_finite() || *b < 0.0) {
-        return Err(Error::Parameter { name: "budget", value, expected: "a finite number >= 0" });
-    }
-    for limit in problem.limits {
-        if let Measure::PerChoice(values) = limit.measure {
-            num::require_len("the measure of a limit", n * k, values.len())?;
-            require_finite("the measure of a limit", values, k)?;
-        }
-        if let Some(members) = limit.members {
-            num::require_len("the members of a limit", n, members.len())?;
-        }
-        if let Some(&offer) = limit.offers.unwrap_or(&[]).iter().find(|&&offer| offer >= k) {
-            let value = offer as f64;
-            return Err(Error::Parameter { name: "an offer of a limit", value, expected: "the number of an offer" });
-        }
-        for bound in [limit.at_most, limit.at_least].into_iter().flatten() {
-            if !bound.is_finite() {
-                return Err(Error::Parameter { name: "a bound of a limit", value: bound, expected: "a finite number" });
-            }
-        }
-    }
-    Ok(())
-}
-
-fn require_finite(what: &'static str, values: &[f64], columns: usize) -> Result<()> {
-    match values.iter().position(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(Error::NotFinite { what, row: at / columns, column: at % columns }),
-    }
 }

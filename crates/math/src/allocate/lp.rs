@@ -15,48 +15,12 @@
 //! Limits: dense inverse, meant for up to some hundred rows.
 
 use super::instance::{Instance, Prices};
-
-/// Customers of a relaxed problem, with their numbers side by side.
-pub(super) struct Pool {
-    /// Their numbers in the instance, ascending.
-    pub(super) ids: Vec<u32>,
-    group: Vec<u32>,
-    /// Worth of each choice.
-    pub(super) c: Vec<f64>,
-    cost: Vec<f64>,
-    /// Choices that may be made.
-    pub(super) open: Vec<bool>,
-    width: usize,
-}
-
-impl Pool {
-    /// The customers `ids`; `hair` says by how much each counts more.
-    pub(super) fn new(instance: &Instance<'_>, ids: Vec<u32>, hair: impl Fn(usize) -> f64) -> Self {
-        let width = instance.width();
-        let mut pool = Self {
-            group: ids.iter().map(|&i| instance.group_of(i as usize) as u32).collect(),
-            c: Vec::with_capacity(ids.len() * width),
-            cost: Vec::with_capacity(ids.len() * width),
-            open: Vec::with_capacity(ids.len() * width),
-            ids,
-            width,
-        };
-        for (j, &i) in pool.ids.iter().enumerate() {
-            let (i, hair) = (i as usize, hair(j));
-            for k in 0..width {
-                let net = instance.net_of(i, k);
-                pool.c.push(if k == instance.offers { 0.0 } else { instance.with_hair(net, hair) });
-                pool.cost.push(instance.cost_of(i, k));
-                pool.open.push(instance.may(i, k));
-            }
-        }
-        pool
-    }
-}
+use super::pool::Pool;
+use super::ratio::{Enter, turn};
 
 /// What stands in a place of the basis.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Basic {
+pub(super) enum Basic {
     /// The row's start.
     Start(usize),
     /// The row's sum, between its bounds.
@@ -81,10 +45,10 @@ pub(super) struct Basis {
     /// The key choice of each customer.
     pub(super) key: Vec<u32>,
     /// The customers with a second choice in the basis have how many.
-    split: Vec<u8>,
-    basic: Vec<Basic>,
+    pub(super) split: Vec<u8>,
+    pub(super) basic: Vec<Basic>,
     /// Whether a sum that is not basic stands at its ceiling.
-    at_most: Vec<bool>,
+    pub(super) at_most: Vec<bool>,
     start: Vec<f64>,
     inverse: Vec<f64>,
     /// The rows' sums with every customer at its key, those outside the pool included.
@@ -103,21 +67,8 @@ pub(super) struct Lp<'p, 'a> {
     pub(super) fixed: Vec<f64>,
 }
 
-#[derive(Clone, Copy)]
-enum Enter {
-    Choice(usize, usize),
-    Sum(usize),
-}
-
-struct Break {
-    at: f64,
-    change: f64,
-    order: u32,
-    enter: Enter,
-}
-
 /// Below this a fraction or a multiplier is rounding.
-const TINY: f64 = 1e-9;
+pub(super) const TINY: f64 = 1e-9;
 
 impl Lp<'_, '_> {
     /// The basis of starts at the prices `y`, every customer at the choice worth most.
@@ -153,7 +104,7 @@ impl Lp<'_, '_> {
         basis
     }
 
-    fn pays(&self, prices: &Prices, j: usize, k: usize) -> f64 {
+    pub(super) fn pays(&self, prices: &Prices, j: usize, k: usize) -> f64 {
         let cost = self.pool.cost[j * self.pool.width + k];
         self.instance.pays(prices, self.pool.ids[j] as usize, self.pool.group[j] as usize, k, cost)
     }
@@ -323,71 +274,6 @@ impl Lp<'_, '_> {
         None
     }
 
-    /// Where, along `direction`, customers change their choice and sums their bound.
-    fn breaks(&self, basis: &Basis, direction: &[f64], leaving: Basic) -> Vec<Break> {
-        let width = self.pool.width;
-        let now = self.instance.prices(&basis.y);
-        let along = self.instance.prices(direction);
-        let mut breaks = Vec::new();
-        let mut push = |at: f64, change: f64, enter: Enter| {
-            if at.is_finite() {
-                let order = breaks.len() as u32;
-                breaks.push(Break { at, change, order, enter });
-            }
-        };
-        let (mut value, mut alpha) = (vec![0.0; width], vec![0.0; width]);
-        for (j, &key) in basis.key.iter().enumerate() {
-            let mut cur = key as usize;
-            let mut least = f64::INFINITY;
-            for k in 0..width {
-                alpha[k] = self.pays(&along, j, k);
-                if self.pool.open[j * width + k] {
-                    least = least.min(alpha[k]);
-                }
-            }
-            if alpha[cur] - least <= TINY {
-                continue;
-            }
-            for k in 0..width {
-                value[k] = self.pool.c[j * width + k] - self.pays(&now, j, k);
-            }
-            if basis.split[j] > 0 {
-                for k in (0..width).filter(|&k| self.pool.open[j * width + k] && alpha[cur] - alpha[k] > TINY) {
-                    let part = Basic::Extra(j, k);
-                    if part != leaving && !basis.basic.contains(&part) {
-                        let at = ((value[cur] - value[k]) / (alpha[cur] - alpha[k])).max(0.0);
-                        push(at, f64::INFINITY, Enter::Choice(j, k));
-                    }
-                }
-                continue;
-            }
-            let mut from = 0.0_f64;
-            loop {
-                let mut next: Option<(f64, usize)> = None;
-                for k in (0..width).filter(|&k| self.pool.open[j * width + k] && alpha[cur] - alpha[k] > TINY) {
-                    let at = ((value[cur] - value[k]) / (alpha[cur] - alpha[k])).max(from);
-                    // Between equals the one that falls least from there on.
-                    if next.is_none_or(|(t, best)| at < t || (at <= t && alpha[k] < alpha[best])) {
-                        next = Some((at, k));
-                    }
-                }
-                let Some((at, k)) = next else { break };
-                push(at, alpha[cur] - alpha[k], Enter::Choice(j, k));
-                (from, cur) = (at, k);
-            }
-        }
-        for (r, &d) in direction.iter().enumerate() {
-            let started = basis.basic.iter().any(|b| *b == Basic::Start(r) || *b == Basic::Sum(r));
-            let open = !started || leaving == Basic::Start(r);
-            let falls = if basis.at_most[r] { d < -TINY } else { d > TINY };
-            if open && falls {
-                let at = (-basis.y[r] / d).max(0.0);
-                push(at, d.abs() * (self.most[r] - self.least[r]), Enter::Sum(r));
-            }
-        }
-        breaks
-    }
-
     /// Builds inverse and sums anew; false where the basis is singular.
     fn refactor(&self, basis: &mut Basis) -> bool {
         let m = basis.basic.len();
@@ -494,32 +380,4 @@ impl Lp<'_, '_> {
         let extras = basis.basic.iter().zip(&basis.x);
         extras.filter_map(|(b, &x)| if let Basic::Extra(j, k) = *b { Some((j, k, x)) } else { None }).collect()
     }
-}
-
-/// Moves the breakpoints that come before the slope turns to the front and says how many they are: the next one enters.
-/// `None` where the slope never turns.
-fn turn(breaks: &mut [Break], slope: f64) -> Option<usize> {
-    let by = |a: &Break, b: &Break| a.at.total_cmp(&b.at).then(a.order.cmp(&b.order));
-    let (mut low, mut high, mut passed) = (0, breaks.len(), 0.0);
-    while high - low > 24 {
-        let middle = (high - low) / 2;
-        breaks[low..high].select_nth_unstable_by(middle, by);
-        let sum: f64 = breaks[low..low + middle].iter().map(|b| b.change).sum();
-        if passed + sum >= slope {
-            high = low + middle;
-        } else {
-            passed += sum;
-            low += middle;
-        }
-    }
-    breaks[low..high].sort_unstable_by(by);
-    for (at, b) in breaks.iter().enumerate().take(high).skip(low) {
-        passed += b.change;
-        if passed >= slope {
-            return Some(at);
-        }
-    }
-    // A sum may fall short by rounding.
-    let short = slope - passed <= TINY * (1.0 + 1e-3 * slope) && !breaks.is_empty();
-    if high < breaks.len() { Some(high) } else { short.then(|| breaks.len() - 1) }
 }

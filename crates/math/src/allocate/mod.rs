@@ -29,6 +29,7 @@ use crate::error::{Error, Result};
 use crate::num;
 
 mod branch;
+mod check;
 mod conflict;
 mod dual;
 pub mod expected;
@@ -37,6 +38,8 @@ mod greedy;
 mod instance;
 mod limit;
 mod lp;
+mod pool;
+mod ratio;
 pub mod risk;
 mod state;
 #[cfg(test)]
@@ -219,12 +222,9 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
     let mut instance = Instance::new(&Problem { budget: Some(0.0), ..*problem })?;
     for at in num::argsort(budgets) {
         let budget = budgets[at];
-        instance.set_budget(budget)?;
+        instance.set_budget(problem, budget)?;
         let own = Problem { budget: Some(budget), ..*problem };
-        let made = Dual::solve(&instance)
-            .map_err(|ray| conflict::explain(&own, &instance, &ray))
-            .and_then(|dual| Ok((search(&instance, &dual, POLISH)?, dual)));
-        let (found, dual) = match made {
+        let (dual, found) = match priced(&own, &mut instance, POLISH) {
             Ok(made) => made,
             Err(error) => {
                 refused = Some(error);
@@ -257,10 +257,25 @@ struct Found {
 }
 
 fn best(problem: &Problem<'_>, nodes: usize, method: Method) -> Result<Plan> {
-    let instance = Instance::new(problem)?;
-    let dual = Dual::solve(&instance).map_err(|ray| conflict::explain(problem, &instance, &ray))?;
-    let found = search(&instance, &dual, nodes)?;
+    let mut instance = Instance::new(problem)?;
+    let (dual, found) = priced(problem, &mut instance, nodes)?;
     Ok(plan(problem, &instance, &dual, found, method))
+}
+
+/// Prices of the relaxed problem and a whole plan. Where some offer would break a ceiling by itself, the plan and its bound
+/// come of the problem without it: a part of it at the margin has a price, but no whole plan has it.
+fn priced(problem: &Problem<'_>, instance: &mut Instance<'_>, nodes: usize) -> Result<(Dual, Found)> {
+    instance.strict = false;
+    let dual = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
+    if !instance.has_too_dear() {
+        let found = search(instance, &dual, nodes)?;
+        return Ok((dual, found));
+    }
+    instance.strict = true;
+    let strict = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
+    let mut found = search(instance, &strict, nodes)?;
+    found.bound = found.bound.min(dual.bound);
+    Ok((dual, found))
 }
 
 /// The relaxed plan made whole, and as much of the gap closed as `nodes` allow.
