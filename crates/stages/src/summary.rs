@@ -283,6 +283,23 @@ pub struct Plan {
     pub greedy_net: Option<f64>,
     /// What one more unit of budget would add to the expected net.
     pub shadow_price: Option<f64>,
+    /// The expected net where probabilities, values and rates are other than forecast.
+    pub doubt: Option<PlanDoubt>,
+}
+
+/// A plan's net under draws of what is uncertain, money.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PlanDoubt {
+    /// Below this in 5 % of the draws.
+    pub low: f64,
+    /// Above this in 5 % of them.
+    pub high: f64,
+    /// The share of draws in which the plan gains.
+    pub p_positive: f64,
+    /// The mean of the worst of the draws.
+    pub worst: f64,
+    /// Which share of them that is of.
+    pub worst_share: f64,
 }
 
 /// One offer of the plan.

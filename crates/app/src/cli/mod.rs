@@ -3,6 +3,7 @@
 mod audit;
 mod backtest;
 mod demo;
+mod export;
 mod fetch;
 mod generate;
 mod init;
@@ -55,6 +56,7 @@ enum Command {
     Value(value::Args),
     Allocate(stage::Allocate),
     Report(stage::Report),
+    Export(export::Args),
     Backtest(backtest::Args),
     Audit(audit::Args),
     Sql(sql::Args),
@@ -77,6 +79,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Value(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
+        Command::Export(args) => args.run(),
         Command::Backtest(args) => args.run(start),
         Command::Audit(args) => args.run(start),
         Command::Sql(args) => args.run(),

@@ -102,9 +102,15 @@ pub(crate) struct Planning {
     /// Most customers an offer may go to, such as Premium=10%, Premium=0.1 or Premium=500; may be repeated.
     #[arg(long = "cap", value_name = "TIER=SHARE", value_parser = cap)]
     caps: Vec<(String, f64)>,
-    /// How the plan is found; greedy = highest expected value first, for comparison [default: optimal].
+    /// How the plan is found; exact closes the gap to 0, greedy = highest expected value first [default: optimal].
     #[arg(long, value_parser = words(&[Method::WORDS]))]
     method: Option<String>,
+    /// What the plan makes the most of: mean, cvar:0.1 (mean of the worst tenth) or quantile:0.25 [default: mean].
+    #[arg(long, value_name = "RISK")]
+    risk: Option<String>,
+    /// Table with the customer_id of everybody who is never to be contacted.
+    #[arg(long, value_name = "FILE")]
+    suppress: Option<String>,
 }
 
 /// How checks end a run.
@@ -226,7 +232,15 @@ impl Segmenting {
 
 impl Planning {
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
-        Overrides { budget: self.budget, offers: self.offers, caps: self.caps, method: self.method, ..overrides }
+        Overrides {
+            budget: self.budget,
+            offers: self.offers,
+            caps: self.caps,
+            method: self.method,
+            risk: self.risk,
+            suppress: self.suppress,
+            ..overrides
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use tenure_stages::artifact::Run;
 use tenure_stages::config::{ChurnModel, Config, Overrides};
 use tenure_stages::ctx::Stage;
-use tenure_stages::{features, ingest, pipeline, segment};
+use tenure_stages::{allocate, features, ingest, pipeline, segment};
 
 use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon, words};
 use crate::error::Error;
@@ -124,8 +124,12 @@ pub(crate) struct Churn {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tenure allocate --out shop --budget 5000 --cap Premium=10%
-  tenure allocate --out shop --method greedy")]
+  tenure allocate --out shop --method exact --risk cvar:0.1
+  tenure allocate --diff shop shop_of_may")]
 pub(crate) struct Allocate {
+    /// Make no plan: show what changed from the plan of one run to that of another.
+    #[arg(long, num_args = 2, value_names = ["RUN_A", "RUN_B"])]
+    diff: Option<Vec<PathBuf>>,
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -211,6 +215,9 @@ impl Churn {
 
 impl Allocate {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        if let Some([a, b]) = self.diff.as_deref() {
+            return ui::show_diff(&allocate::diff::diff(a, b)?, self.common.format);
+        }
         let config = self.common.continued(&self.planning.lay_over(self.common.overrides()))?;
         run(&self.common, &config, start, Stage::Allocate, &[])
     }

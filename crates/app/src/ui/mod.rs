@@ -6,6 +6,7 @@ mod audit;
 mod backtest;
 mod describe;
 mod number;
+mod plan;
 mod preview;
 mod progress;
 mod screen;
@@ -19,7 +20,9 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use serde_json::Value;
+use tenure_stages::allocate::diff::Diff;
 use tenure_stages::contest::Backtest;
+use tenure_stages::export::Exported;
 use tenure_stages::features::Description;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
@@ -119,6 +122,24 @@ pub(crate) fn show_backtest(report: &StageReport, facts: &Backtest, format: Form
         Format::Table => print(&backtest::page(facts, Style::of(std::io::stdout().is_terminal()))),
         Format::Json => print(&json(&as_value(facts))),
         Format::Csv => print(&csv(&as_value(facts))),
+    }
+}
+
+/// Shows two plans side by side.
+pub(crate) fn show_diff(diff: &Diff, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&plan::diff(diff)),
+        Format::Json => print(&json(&as_value(diff))),
+        Format::Csv => print(&csv(&as_value(diff))),
+    }
+}
+
+/// Shows what became of a list.
+pub(crate) fn show_exported(exported: &Exported, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&plan::exported(exported)),
+        Format::Json => print(&json(&as_value(exported))),
+        Format::Csv => print(&csv(&as_value(exported))),
     }
 }
 

@@ -275,6 +275,17 @@ fn plan(plan: &Plan, most_assumed: usize, style: Style) -> Vec<String> {
     let mut lines = vec![heading("Plan:", &rest, style)];
     lines.extend(wrap(&offers.join(" · "), 2, WIDTH, 2));
     lines.extend(wrap(&net, 2, WIDTH, 2));
+    if let Some(doubt) = &plan.doubt {
+        let text = format!(
+            "In draws of what is uncertain it is {} to {} (90 %), above 0 in {}; the worst {} bring {}.",
+            money(doubt.low),
+            money(doubt.high),
+            percent(doubt.p_positive),
+            percent(doubt.worst_share),
+            money(doubt.worst)
+        );
+        lines.extend(wrap(&text, 2, WIDTH, 2));
+    }
     lines.extend(wrap(&assumed(plan), 2, WIDTH, most_assumed));
     lines
 }

@@ -5,8 +5,8 @@ use tenure_stages::ctx::Stage;
 use tenure_stages::pipeline::{Scored, StageReport};
 
 use super::number::{count, fixed, money, percent};
-use super::segment;
 use super::table::{columns, wrap};
+use super::{plan, segment};
 
 const WIDTH: usize = 100;
 
@@ -19,6 +19,9 @@ pub(super) fn page(report: &StageReport) -> String {
         Stage::Clean => columns(&balance(&report.facts)),
         Stage::Segment => segment::lines(&report.facts),
         Stage::Churn | Stage::Value => forecast(&report.facts),
+        Stage::Allocate => {
+            serde_json::from_value(report.facts.clone()).map_or_else(|_| Vec::new(), |facts| plan::page(&facts))
+        }
         _ => Vec::new(),
     };
     for line in lines {

@@ -6,7 +6,9 @@ use crate::artifact::{self, Manifest};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::summary::{Finding, NOTHING, Output, Plan, PlannedOffer, Reason, Rows, Segment, Summary, ValueQuality};
+use crate::summary::{
+    Finding, NOTHING, Output, Plan, PlanDoubt, PlannedOffer, Reason, Rows, Segment, Summary, ValueQuality,
+};
 use crate::{allocate, churn, clean, ingest, report, value};
 
 /// What a finished run found.
@@ -114,6 +116,13 @@ fn planned(config: &Config, plan: &allocate::Facts) -> Plan {
         gap_share: Some(plan.gap_share),
         greedy_net: Some(plan.greedy_net),
         shadow_price: Some(plan.shadow_price),
+        doubt: (plan.spend > 0.0).then_some(PlanDoubt {
+            low: plan.doubt.net.q05,
+            high: plan.doubt.net.q95,
+            p_positive: plan.doubt.net.p_positive,
+            worst: plan.doubt.net.cvar,
+            worst_share: plan.doubt.net.alpha,
+        }),
     }
 }
 

@@ -105,6 +105,7 @@ fn full() -> Summary {
             value: ValueReading::Clv,
             rate_kind: RateKind::ShareOfChurners,
             method: Method::Optimal,
+            doubt: None,
             assumptions: vec!["margin 100 %, no discount, nobody redeems who would have bought anyway.".into()],
             budget: 10_000.0,
             spend: 9_995.0,

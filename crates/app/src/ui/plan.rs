@@ -1,0 +1,141 @@
+//! Plans, for people: one, two side by side, and the lists made of them.
+
+use tenure_stages::allocate::Facts;
+use tenure_stages::allocate::diff::Diff;
+use tenure_stages::export::Exported;
+
+use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_percent};
+use super::table::{columns, wrap};
+
+const WIDTH: usize = 100;
+
+/// A plan by offer and by segment, its limits, and what is not known of it.
+pub(super) fn page(facts: &Facts) -> Vec<String> {
+    let in_money = money_like(facts.tiers.iter().flat_map(|t| [t.spend, t.gain, t.net]));
+    let head = |names: &[&str]| vec![names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()];
+    let mut offers =
+        head(&["offer", "customers", "spend", "gain", "net", "rate", "source", "breaks even at", "worth it from"]);
+    for tier in &facts.tiers {
+        let from = facts.thresholds.iter().find(|t| t.offer == tier.offer).and_then(|t| t.from);
+        offers.push(vec![
+            tier.offer.clone(),
+            count(tier.customers),
+            in_money(tier.spend),
+            in_money(tier.gain),
+            in_money(tier.net),
+            fixed(tier.rate, 2),
+            tier.rate_source.clone(),
+            or_nothing(tier.break_even_rate, |rate| fixed(rate, 3)),
+            or_nothing(from, |from| fixed(from, 2)),
+        ]);
+    }
+    let mut lines = columns(&offers);
+    if let Some(of) = facts.thresholds.iter().find(|t| t.from.is_some()).map(|t| &t.of) {
+        let why =
+            format!("Worth it from: the {of} above which the offer is the best where budget and places cost nothing.");
+        lines.extend(wrap(&why, 2, WIDTH, 2));
+    }
+    let mut segments = head(&["segment", "customers", "offers", "spend", "net"]);
+    for part in &facts.segments {
+        segments.push(vec![
+            part.segment.clone(),
+            count(part.customers),
+            count(part.offers),
+            in_money(part.spend),
+            in_money(part.net),
+        ]);
+    }
+    lines.extend(columns(&segments));
+    if !facts.limits.is_empty() {
+        let mut limits = head(&["limit", "used", "at most", "at least", "one more unit brings"]);
+        for limit in &facts.limits {
+            limits.push(vec![
+                limit.name.clone(),
+                money(limit.used),
+                or_nothing(limit.at_most, money),
+                or_nothing(limit.at_least, money),
+                fixed(limit.price, 2),
+            ]);
+        }
+        lines.extend(columns(&limits));
+    }
+    lines.extend(wrap(&doubt(facts), 2, WIDTH, 4));
+    for (why, customers) in &facts.barred {
+        lines.push(format!("  {} customers are not contacted: {why}.", count(*customers)));
+    }
+    lines
+}
+
+/// What may come of the plan.
+fn doubt(facts: &Facts) -> String {
+    let (of, net) = (&facts.doubt, &facts.doubt.net);
+    let rates = match facts.rates_break_even {
+        Some(factor) => {
+            format!(" If all rates were {} of what they are taken for, it would break even.", percent(factor))
+        }
+        None => String::new(),
+    };
+    format!(
+        "In {} draws of what is uncertain the net is {} to {} in 90 %, above 0 in {}, and {} in the mean of its worst {}; \
+         an offer is the same again in {}.{rates}",
+        net.draws,
+        money(net.q05),
+        money(net.q95),
+        percent(net.p_positive),
+        money(net.cvar),
+        percent(net.alpha),
+        percent(of.stability_of_offers),
+    )
+}
+
+/// Two plans side by side.
+pub(super) fn diff(diff: &Diff) -> String {
+    let mut table = vec![vec![String::new(), diff.a.clone(), diff.b.clone(), "change".to_owned()]];
+    for sum in &diff.sums {
+        let in_money = money_like([sum.a, sum.b].into_iter());
+        table.push(vec![sum.what.clone(), in_money(sum.a), in_money(sum.b), in_money(sum.b - sum.a)]);
+    }
+    let mut lines = columns(&table);
+    lines.push(format!("  {} customers have the same offer in both.", count(diff.same)));
+    if !diff.moves.is_empty() {
+        let mut moves = vec![["from", "to", "customers", "churn probability", "value"].map(str::to_owned).to_vec()];
+        for of in &diff.moves {
+            moves.push(vec![
+                of.from.clone(),
+                of.to.clone(),
+                count(of.customers),
+                or_nothing(of.p_churn_change, signed_percent),
+                or_nothing(of.value_change, money),
+            ]);
+        }
+        lines.extend(columns(&moves));
+        lines.push("  Churn probability and value: their mean change among these customers.".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A list that was written.
+pub(super) fn exported(of: &Exported) -> String {
+    let mut lines = vec![format!(
+        "{} customers of the plan as of {} for {}: {}",
+        count(of.customers),
+        of.as_of,
+        of.target.name(),
+        of.to
+    )];
+    for (why, customers) in &of.rejected {
+        lines.push(format!("  {} left out: {why}", count(*customers)));
+    }
+    if let Some(rejects) = &of.rejects {
+        lines.push(format!("  listed in {rejects}"));
+    }
+    if let (Some(since), Some(changes)) = (&of.since, &of.changes) {
+        lines.push(format!(
+            "  Since {since}: {} added, {} removed, {} with another offer; listed in {changes}",
+            count(of.added),
+            count(of.removed),
+            count(of.changed)
+        ));
+    }
+    lines.join("\n") + "\n"
+}
