@@ -49,7 +49,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => solve(&problem)?,
     };
     let seconds = clock.elapsed().as_secs_f64();
-    println!("{{\"customers\": {n}, \"seconds\": {seconds:.4}, \"value\": {:.6}, \"bound\": {:.6}, ", plan.net, plan.bound);
+    println!(
+        "{{\"customers\": {n}, \"seconds\": {seconds:.4}, \"value\": {:.6}, \"bound\": {:.6}, ",
+        plan.net, plan.bound
+    );
     println!("\"gap\": {:.6}, \"nodes\": {}, \"counts\": {:?}, ", plan.gap, plan.nodes, plan.counts);
     println!("\"shadow_price\": {}, \"cap_price\": {}}}", plan.shadow_price, plan.cap_prices[2]);
     Ok(())

@@ -10,7 +10,7 @@
 //! Source: Land and Doig (1960); fixing by reduced costs after Dantzig, Fulkerson and Johnson (1954) and, for
 //! multiple-choice knapsacks, Dyer, Kayal and Walker (1984).
 //!
-//! Units: money; where all choices in play differ by whole cents, a branch must promise a whole cent. Otherwise plans
+//! Units: money; where all choices in play differ by multiples of some cents, a branch must promise one of them. Otherwise plans
 //! within 1e-9 of each other are equal.
 //!
 //! Limits: work is counted in relaxed problems solved, never in time. When the count ends, the greatest value of an open
@@ -21,7 +21,7 @@ use std::rc::Rc;
 use rayon::prelude::*;
 
 use super::dual::{Dual, Swept, sweep};
-use super::instance::Instance;
+use super::instance::{Instance, gcd};
 use super::lp::{Basis, Lp, Outcome};
 use super::pool::Pool;
 
@@ -55,8 +55,7 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
     let mut keys = vec![instance.offers as u32; instance.customers];
     let swept = sweep(instance, &dual.y, None, false, Some(&mut keys));
     let lagrangian = instance.bounds_worth(&dual.y) + swept.total;
-    let mut found =
-        Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
+    let mut found = Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
     let mut best = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
     let mut most = IN_PLAY;
     loop {
@@ -79,7 +78,7 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
         let outside = lagrangian - beyond;
         let inside = if complete { best } else { bound };
         found.bound = found.bound.min(inside.max(outside)).max(best);
-        found.complete = complete && (whole || !(found.bound > best + EQUAL * best.abs()));
+        found.complete = complete && (whole || found.bound <= best + EQUAL * best.abs());
         if !complete || found.complete {
             return found;
         }
@@ -113,8 +112,7 @@ impl Play {
         let losses = |i: usize| {
             let g = instance.group_of(i);
             let prices = &prices;
-            let worth =
-                move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
+            let worth = move |k: usize| instance.net_of(i, k) - instance.pays(prices, i, g, k, instance.cost_of(i, k));
             let best = worth(keys[i] as usize);
             (0..width).filter(move |&k| instance.may(i, k)).map(move |k| (k, best - worth(k)))
         };
@@ -122,8 +120,11 @@ impl Play {
             let others = losses(i).filter(|(k, _)| *k != keys[i] as usize);
             (others.map(|(_, loss)| loss).fold(f64::INFINITY, f64::min), i as u32)
         };
-        let mut near: Vec<(f64, u32)> =
-            (0..instance.customers).into_par_iter().map(nearest).filter(|(loss, _)| *loss <= least && loss.is_finite()).collect();
+        let mut near: Vec<(f64, u32)> = (0..instance.customers)
+            .into_par_iter()
+            .map(nearest)
+            .filter(|(loss, _)| *loss <= least && loss.is_finite())
+            .collect();
         let mut beyond = f64::INFINITY;
         if near.len() > most {
             near.select_nth_unstable_by(most, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -132,8 +133,13 @@ impl Play {
         }
         let mut ids: Vec<u32> = near.into_iter().map(|(_, i)| i).collect();
         ids.sort_unstable();
-        let mut play =
-            Self { open: vec![false; ids.len() * width], ids, fixed: swept.sums.clone(), fixed_net: swept.worth, beyond };
+        let mut play = Self {
+            open: vec![false; ids.len() * width],
+            ids,
+            fixed: swept.sums.clone(),
+            fixed_net: swept.worth,
+            beyond,
+        };
         for (j, &i) in play.ids.iter().enumerate() {
             let (i, key) = (i as usize, keys[i as usize] as usize);
             play.fixed_net -= instance.net_of(i, key);
@@ -145,14 +151,19 @@ impl Play {
         play
     }
 
-    /// A cent where all choices in play differ by whole cents, else 0.
+    /// By what multiples, money, the plans in play differ, where all nets in play are whole cents; else 0.
     fn step(&self, instance: &Instance<'_>) -> f64 {
-        let cents = |v: f64| (v * 100.0 - (v * 100.0).round()).abs() < 1e-6;
-        let whole = self.ids.iter().all(|&i| {
-            let own = (0..instance.width()).filter(|&k| instance.may(i as usize, k));
-            own.into_iter().all(|k| cents(instance.net_of(i as usize, k)))
-        });
-        if whole { 0.01 } else { 0.0 }
+        let mut step = 0;
+        for &i in &self.ids {
+            for k in (0..instance.offers).filter(|&k| instance.may(i as usize, k)) {
+                let cents = instance.net_of(i as usize, k) * 100.0;
+                if (cents - cents.round()).abs() > 1e-6 || cents.abs() > 1e12 {
+                    return 0.0;
+                }
+                step = gcd(step, cents.round().abs() as u64);
+            }
+        }
+        step as f64 / 100.0
     }
 }
 
@@ -175,7 +186,8 @@ impl Tree<'_, '_> {
         while !open.is_empty() {
             if !plunging && open.len() < KEPT {
                 // The most promising branch; the first of equals.
-                let best = (1..open.len()).fold(0, |best, at| if open[at].bound > open[best].bound { at } else { best });
+                let best =
+                    (1..open.len()).fold(0, |best, at| if open[at].bound > open[best].bound { at } else { best });
                 let last = open.len() - 1;
                 open.swap(best, last);
             }
@@ -189,9 +201,6 @@ impl Tree<'_, '_> {
                 break;
             }
             self.nodes += 1;
-            for &(j, k) in &node.struck {
-                self.pool.open[j * self.instance.width() + k] = false;
-            }
             let solved = self.solve(&node);
             match solved {
                 Solved::Pruned => {}
@@ -228,15 +237,23 @@ impl Tree<'_, '_> {
             return true;
         }
         let rounding = EQUAL * 0.1 * self.best.abs();
-        if self.step > 0.0 { value + rounding >= self.best + self.step } else { value > self.best + EQUAL * self.best.abs() }
+        if self.step > 0.0 {
+            value + rounding >= self.best + self.step
+        } else {
+            value > self.best + EQUAL * self.best.abs()
+        }
     }
 
     fn solve(&mut self, node: &Node) -> Solved {
         let width = self.instance.width();
+        for &(j, k) in &node.struck {
+            self.pool.open[j * width + k] = false;
+        }
+        let Some(too_dear) = self.too_dear() else { return Solved::Pruned };
         let mut basis = (*node.basis).clone();
         let (outcome, value, parts) = {
             let lp = self.lp();
-            let restart = node.struck.iter().any(|&(j, _)| !lp.unkey(&mut basis, j));
+            let restart = node.struck.iter().chain(&too_dear).any(|&(j, _)| !lp.unkey(&mut basis, j));
             if restart {
                 basis = lp.start(&node.basis.y);
             }
@@ -260,11 +277,8 @@ impl Tree<'_, '_> {
         for &(j, k, share) in &parts {
             let apart = (share - 0.5).abs();
             if apart < 0.5 - WHOLE && branch.is_none_or(|(least, ..)| apart < least) {
-                let greater = if share < 0.5 && !parts.iter().any(|p| p.0 == j && p.1 != k) {
-                    basis.key[j] as usize
-                } else {
-                    k
-                };
+                let greater =
+                    if share < 0.5 && !parts.iter().any(|p| p.0 == j && p.1 != k) { basis.key[j] as usize } else { k };
                 branch = Some((apart, j, greater));
             }
         }
@@ -282,6 +296,44 @@ impl Tree<'_, '_> {
         let others = (0..width).filter(|&other| other != k && self.play.open[j * width + other]);
         // The last is looked at first.
         Solved::Open(vec![child(vec![(j, k)]), child(others.map(|other| (j, other)).collect())])
+    }
+
+    /// Strikes out what breaks a ceiling beside those whose choice is decided; `None` where these alone break one, or
+    /// somebody has no choice left.
+    fn too_dear(&mut self) -> Option<Vec<(usize, usize)>> {
+        let (instance, width) = (self.instance, self.instance.width());
+        let mut used = self.play.fixed.clone();
+        let mut decided = vec![false; self.play.ids.len()];
+        for (j, &i) in self.play.ids.iter().enumerate() {
+            let mut left = (0..width).filter(|&k| self.pool.open[j * width + k]);
+            let only = left.next()?;
+            if left.next().is_none() {
+                decided[j] = true;
+                instance.add(i as usize, only, 1.0, &mut used);
+            }
+        }
+        let room: Vec<f64> = instance.rows.iter().zip(&used).map(|(row, used)| row.ceiling() - used).collect();
+        if room.iter().any(|&room| room < 0.0) {
+            return None;
+        }
+        let mut struck = Vec::new();
+        let mut takes = vec![0.0; room.len()];
+        for (j, &i) in self.play.ids.iter().enumerate().filter(|&(j, _)| !decided[j]) {
+            for k in 0..instance.offers {
+                if self.pool.open[j * width + k] {
+                    takes.fill(0.0);
+                    instance.add(i as usize, k, 1.0, &mut takes);
+                    if takes.iter().zip(&room).any(|(takes, room)| takes > room) {
+                        self.pool.open[j * width + k] = false;
+                        struck.push((j, k));
+                    }
+                }
+            }
+            if (0..width).all(|k| !self.pool.open[j * width + k]) {
+                return None;
+            }
+        }
+        Some(struck)
     }
 
     /// A whole plan from a relaxed one: customers in parts start at none, then whatever fits is given, the greatest gain

@@ -9,10 +9,10 @@
 //!
 //! Limits: finds conflicts of the relaxed problem. That no whole plan exists where a relaxed one does is told without a set.
 
+use super::Problem;
 use super::dual::Dual;
 use super::instance::{Instance, Row, Source};
 use super::limit::{Limit, Measure};
-use super::Problem;
 use crate::error::Error;
 
 /// The floor of a single constraint is above its ceiling.
@@ -80,7 +80,9 @@ fn told(problem: &Problem<'_>, instance: &Instance<'_>, ray: &[f64], set: &[usiz
         (true, true) => format!("{own} is at most {asks}, and cannot be below {extreme}"),
         (true, false) => format!("{own} asks at least {asks}, and at most {extreme} can be had"),
         (false, true) => format!("{} need at least {extreme} of {own}, which is at most {asks}", phrases.join(" and ")),
-        (false, false) => format!("{} leave at most {extreme} of {own}, which asks at least {asks}", phrases.join(" and ")),
+        (false, false) => {
+            format!("{} leave at most {extreme} of {own}, which asks at least {asks}", phrases.join(" and "))
+        }
     }
 }
 

@@ -192,8 +192,7 @@ pub(super) fn sweep(
             chunks.map(|at| look.chunk(at * CHUNK, CHUNK.min(n - at * CHUNK), None)).collect()
         }
     };
-    let mut all =
-        Swept { total: 0.0, worth: 0.0, sums: vec![0.0; instance.rows.len()], core: Vec::new(), active: 0 };
+    let mut all = Swept { total: 0.0, worth: 0.0, sums: vec![0.0; instance.rows.len()], core: Vec::new(), active: 0 };
     for part in parts {
         all.total += part.total;
         all.worth += part.worth;

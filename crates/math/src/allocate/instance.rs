@@ -166,7 +166,10 @@ impl<'a> Instance<'a> {
         let least = |k: usize| (0..self.groups).map(|g| self.dearest[g * width + k]).fold(f64::INFINITY, f64::min);
         let least: Vec<f64> = (0..self.offers).map(least).collect();
         least.iter().any(|most| most.is_finite())
-            && self.cost.chunks_exact(self.offers.max(1)).any(|row| row.iter().zip(&least).any(|(cost, most)| cost > most))
+            && self
+                .cost
+                .chunks_exact(self.offers.max(1))
+                .any(|row| row.iter().zip(&least).any(|(cost, most)| cost > most))
     }
 
     /// Finds what would break a ceiling by itself: the relaxed problem would take a part of it.
@@ -387,6 +390,11 @@ impl<'a> Row<'a> {
         Self { source, measure, unit, least: least * unit, most: most * unit, slack }
     }
 
+    /// Its greatest sum, where it never falls by another offer; infinite otherwise.
+    pub(super) fn ceiling(&self) -> f64 {
+        if matches!(self.measure, Measure::PerChoice(_)) { f64::INFINITY } else { self.most + self.slack }
+    }
+
     /// By how much a sum breaks the row beyond rounding.
     #[inline]
     pub(super) fn excess(&self, sum: f64) -> f64 {
@@ -419,7 +427,7 @@ fn cost_steps(problem: &Problem<'_>) -> Vec<u64> {
     steps
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
+pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

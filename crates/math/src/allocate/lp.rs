@@ -254,9 +254,8 @@ impl Lp<'_, '_> {
                 Basic::Sum(r)
             }
         };
-        let image: Vec<f64> = (0..m)
-            .map(|q| basis.inverse[q * m..(q + 1) * m].iter().zip(&column).map(|(a, b)| a * b).sum())
-            .collect();
+        let image: Vec<f64> =
+            (0..m).map(|q| basis.inverse[q * m..(q + 1) * m].iter().zip(&column).map(|(a, b)| a * b).sum()).collect();
         if image[p].abs() < 1e-11 {
             if !self.refactor(basis) {
                 return Some(Outcome::Stalled);

@@ -73,7 +73,8 @@ impl Owned {
         let contacts = || Limit::new("contacts", Measure::Count).at_most((n / 15.0).floor());
         let of_segment = |at: usize| Limit::new(format!("segment {at}"), Measure::Cost).among(&self.segments[at]);
         let reached = |at: usize| Limit::new(format!("reached {at}"), Measure::Count).among(&self.segments[at]);
-        let dear = |at: usize| Limit::new(format!("dear {at}"), Measure::Count).among(&self.segments[at]).of(&self.periods[2]);
+        let dear =
+            |at: usize| Limit::new(format!("dear {at}"), Measure::Count).among(&self.segments[at]).of(&self.periods[2]);
         let roi = || Limit::new("return", Measure::PerChoice(&self.roi)).at_least(0.0);
         let period = |at: usize| Limit::new(format!("period {at}"), Measure::Cost).of(&self.periods[at]);
         match self.kind {

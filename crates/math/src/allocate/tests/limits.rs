@@ -65,9 +65,8 @@ impl Case {
     fn used(&self, choice: &[Option<usize>]) -> Vec<f64> {
         let of = |limit: &Limit<'_>| {
             let given = choice.iter().enumerate().filter_map(|(i, k)| k.map(|k| (i, k)));
-            let counted = given.filter(|&(i, k)| {
-                limit.members.is_none_or(|m| m[i]) && limit.offers.is_none_or(|o| o.contains(&k))
-            });
+            let counted = given
+                .filter(|&(i, k)| limit.members.is_none_or(|m| m[i]) && limit.offers.is_none_or(|o| o.contains(&k)));
             let amount = |(i, k): (usize, usize)| match limit.measure {
                 Measure::Count => 1.0,
                 Measure::Cost => self.cost[i * self.offers + k],
@@ -221,7 +220,17 @@ fn conflicts_are_told_with_their_names_and_numbers() {
         let caps = [None, Some(700)];
         let (eligible, allowed) = (None, None);
         let budget = Some(budget);
-        let problem = Problem { n_customers: n, offers: 2, net: &net, cost: &cost, budget, caps: &caps, eligible, allowed, limits };
+        let problem = Problem {
+            n_customers: n,
+            offers: 2,
+            net: &net,
+            cost: &cost,
+            budget,
+            caps: &caps,
+            eligible,
+            allowed,
+            limits,
+        };
         match solve(&problem) {
             Err(Error::Infeasible { reason }) => reason,
             other => panic!("{other:?}"),
@@ -239,7 +248,10 @@ fn conflicts_are_told_with_their_names_and_numbers() {
         reason(1e6, &[rest.clone(), at_risk().at_least(501.0)]),
         "'contacts in At Risk' asks at least 501, and at most 500 can be had"
     );
-    assert_eq!(reason(1e6, &[at_risk().at_least(2.2).at_most(2.8)]), "'contacts in At Risk' asks at least 3 and at most 2");
+    assert_eq!(
+        reason(1e6, &[at_risk().at_least(2.2).at_most(2.8)]),
+        "'contacts in At Risk' asks at least 3 and at most 2"
+    );
     let second = Limit::new("second offers", Measure::Count).of(&[1]);
     assert_eq!(
         reason(1e6, &[second.clone().at_least(701.0)]),
