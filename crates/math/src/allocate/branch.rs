@@ -10,7 +10,7 @@
 //! Source: Land and Doig (1960); fixing by reduced costs after Dantzig, Fulkerson and Johnson (1954) and, for
 //! multiple-choice knapsacks, Dyer, Kayal and Walker (1984).
 //!
-//! Units: money; where all choices in play differ by whole cents, a branch must promise a whole cent. Otherwise plans
+//! Units: money; where all choices in play differ by multiples of some cents, a branch must promise one of them. Otherwise plans
 //! within 1e-9 of each other are equal.
 //!
 //! Limits: work is counted in relaxed problems solved, never in time. When the count ends, the greatest value of an open
@@ -21,7 +21,7 @@ use std::rc::Rc;
 use rayon::prelude::*;
 
 use super::dual::{Dual, Swept, sweep};
-use super::instance::Instance;
+use super::instance::{Instance, gcd};
 use super::lp::{Basis, Lp, Outcome};
 use super::pool::Pool;
 
@@ -78,7 +78,7 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
         let outside = lagrangian - beyond;
         let inside = if complete { best } else { bound };
         found.bound = found.bound.min(inside.max(outside)).max(best);
-        found.complete = complete && (whole || !(found.bound > best + EQUAL * best.abs()));
+        found.complete = complete && (whole || found.bound <= best + EQUAL * best.abs());
         if !complete || found.complete {
             return found;
         }
@@ -151,14 +151,19 @@ impl Play {
         play
     }
 
-    /// A cent where all choices in play differ by whole cents, else 0.
+    /// By what multiples, money, the plans in play differ, where all nets in play are whole cents; else 0.
     fn step(&self, instance: &Instance<'_>) -> f64 {
-        let cents = |v: f64| (v * 100.0 - (v * 100.0).round()).abs() < 1e-6;
-        let whole = self.ids.iter().all(|&i| {
-            let own = (0..instance.width()).filter(|&k| instance.may(i as usize, k));
-            own.into_iter().all(|k| cents(instance.net_of(i as usize, k)))
-        });
-        if whole { 0.01 } else { 0.0 }
+        let mut step = 0;
+        for &i in &self.ids {
+            for k in (0..instance.offers).filter(|&k| instance.may(i as usize, k)) {
+                let cents = instance.net_of(i as usize, k) * 100.0;
+                if (cents - cents.round()).abs() > 1e-6 || cents.abs() > 1e12 {
+                    return 0.0;
+                }
+                step = gcd(step, cents.round().abs() as u64);
+            }
+        }
+        step as f64 / 100.0
     }
 }
 
@@ -196,9 +201,6 @@ impl Tree<'_, '_> {
                 break;
             }
             self.nodes += 1;
-            for &(j, k) in &node.struck {
-                self.pool.open[j * self.instance.width() + k] = false;
-            }
             let solved = self.solve(&node);
             match solved {
                 Solved::Pruned => {}
@@ -244,10 +246,14 @@ impl Tree<'_, '_> {
 
     fn solve(&mut self, node: &Node) -> Solved {
         let width = self.instance.width();
+        for &(j, k) in &node.struck {
+            self.pool.open[j * width + k] = false;
+        }
+        let Some(too_dear) = self.too_dear() else { return Solved::Pruned };
         let mut basis = (*node.basis).clone();
         let (outcome, value, parts) = {
             let lp = self.lp();
-            let restart = node.struck.iter().any(|&(j, _)| !lp.unkey(&mut basis, j));
+            let restart = node.struck.iter().chain(&too_dear).any(|&(j, _)| !lp.unkey(&mut basis, j));
             if restart {
                 basis = lp.start(&node.basis.y);
             }
@@ -290,6 +296,44 @@ impl Tree<'_, '_> {
         let others = (0..width).filter(|&other| other != k && self.play.open[j * width + other]);
         // The last is looked at first.
         Solved::Open(vec![child(vec![(j, k)]), child(others.map(|other| (j, other)).collect())])
+    }
+
+    /// Strikes out what breaks a ceiling beside those whose choice is decided; `None` where these alone break one, or
+    /// somebody has no choice left.
+    fn too_dear(&mut self) -> Option<Vec<(usize, usize)>> {
+        let (instance, width) = (self.instance, self.instance.width());
+        let mut used = self.play.fixed.clone();
+        let mut decided = vec![false; self.play.ids.len()];
+        for (j, &i) in self.play.ids.iter().enumerate() {
+            let mut left = (0..width).filter(|&k| self.pool.open[j * width + k]);
+            let only = left.next()?;
+            if left.next().is_none() {
+                decided[j] = true;
+                instance.add(i as usize, only, 1.0, &mut used);
+            }
+        }
+        let room: Vec<f64> = instance.rows.iter().zip(&used).map(|(row, used)| row.ceiling() - used).collect();
+        if room.iter().any(|&room| room < 0.0) {
+            return None;
+        }
+        let mut struck = Vec::new();
+        let mut takes = vec![0.0; room.len()];
+        for (j, &i) in self.play.ids.iter().enumerate().filter(|&(j, _)| !decided[j]) {
+            for k in 0..instance.offers {
+                if self.pool.open[j * width + k] {
+                    takes.fill(0.0);
+                    instance.add(i as usize, k, 1.0, &mut takes);
+                    if takes.iter().zip(&room).any(|(takes, room)| takes > room) {
+                        self.pool.open[j * width + k] = false;
+                        struck.push((j, k));
+                    }
+                }
+            }
+            if (0..width).all(|k| !self.pool.open[j * width + k]) {
+                return None;
+            }
+        }
+        Some(struck)
     }
 
     /// A whole plan from a relaxed one: customers in parts start at none, then whatever fits is given, the greatest gain

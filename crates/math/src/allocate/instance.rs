@@ -390,6 +390,11 @@ impl<'a> Row<'a> {
         Self { source, measure, unit, least: least * unit, most: most * unit, slack }
     }
 
+    /// Its greatest sum, where it never falls by another offer; infinite otherwise.
+    pub(super) fn ceiling(&self) -> f64 {
+        if matches!(self.measure, Measure::PerChoice(_)) { f64::INFINITY } else { self.most + self.slack }
+    }
+
     /// By how much a sum breaks the row beyond rounding.
     #[inline]
     pub(super) fn excess(&self, sum: f64) -> f64 {
@@ -422,7 +427,7 @@ fn cost_steps(problem: &Problem<'_>) -> Vec<u64> {
     steps
 }
 
-fn gcd(a: u64, b: u64) -> u64 {
+pub(super) fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 

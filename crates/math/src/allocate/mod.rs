@@ -167,7 +167,8 @@ pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
 
 /// The best plan there is, proved by branch and bound: `gap` is 0 (to a cent where all nets are whole cents, else to 1e-9
 /// of the plan) unless more than `nodes` relaxed problems would have to be solved. Then plan and bound are the best found.
-/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred.
+/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred. Rows into which only a
+/// few offers fit, or offers of equal price in equal numbers, may need more than can be waited for.
 ///
 /// # Errors
 /// As [`solve`].
@@ -207,7 +208,7 @@ pub fn greedy(problem: &Problem<'_>) -> Result<Plan> {
     let dual = Dual::solve(&instance).map_err(|ray| conflict::explain(problem, &instance, &ray))?;
     let state = greedy::fill(&instance);
     let found = Found { bound: dual.bound, choice: state.choice, nodes: 0 };
-    Ok(plan(problem, &instance, &dual, found, Method::Greedy))
+    Ok(plan(problem, &instance, &dual, &found, Method::Greedy))
 }
 
 /// The best plan at each of `budgets` (the problem's own budget is not looked at), in their order. What a larger budget
@@ -224,14 +225,14 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
         let budget = budgets[at];
         instance.set_budget(problem, budget)?;
         let own = Problem { budget: Some(budget), ..*problem };
-        let (dual, found) = match priced(&own, &mut instance, POLISH) {
+        let (dual, found) = match priced(&own, &mut instance, POLISH_POINT) {
             Ok(made) => made,
             Err(error) => {
                 refused = Some(error);
                 continue;
             }
         };
-        let plan = plan(&own, &instance, &dual, found, Method::Lagrange);
+        let plan = plan(&own, &instance, &dual, &found, Method::Lagrange);
         let Plan { net, spend, bound, shadow_price, counts, .. } = plan;
         let mut point = CurvePoint { budget, spend, net, bound, shadow_price, counts };
         if let Some(less) = before.take().filter(|less| less.net > net) {
@@ -247,7 +248,9 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
 }
 
 /// Relaxed problems that [`solve`] spends on closing the gap.
-const POLISH: usize = 200;
+const POLISH: usize = 1_000;
+/// The same for each point of [`budget_curve`].
+const POLISH_POINT: usize = 200;
 
 /// A whole plan and what is proved of it.
 struct Found {
@@ -259,7 +262,7 @@ struct Found {
 fn best(problem: &Problem<'_>, nodes: usize, method: Method) -> Result<Plan> {
     let mut instance = Instance::new(problem)?;
     let (dual, found) = priced(problem, &mut instance, nodes)?;
-    Ok(plan(problem, &instance, &dual, found, method))
+    Ok(plan(problem, &instance, &dual, &found, method))
 }
 
 /// Prices of the relaxed problem and a whole plan. Where some offer would break a ceiling by itself, the plan and its bound
@@ -311,7 +314,7 @@ fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize) -> Result<Found> {
 /// Relaxed problems that are solved at least before a plan is said not to exist.
 const FEASIBILITY: usize = 2_000;
 
-fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: Found, method: Method) -> Plan {
+fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: &Found, method: Method) -> Plan {
     let (mut net, mut spend, mut counts) = (0.0, 0.0, vec![0; instance.offers]);
     for (i, k) in found.choice.iter().enumerate().map(|(i, &k)| (i, k as usize)).filter(|(_, k)| *k < instance.offers) {
         net += instance.net_of(i, k);

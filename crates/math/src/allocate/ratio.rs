@@ -43,17 +43,17 @@ impl Lp<'_, '_> {
         for (j, &key) in basis.key.iter().enumerate() {
             let mut cur = key as usize;
             let mut least = f64::INFINITY;
-            for k in 0..width {
-                alpha[k] = self.pays(&along, j, k);
+            for (k, alpha) in alpha.iter_mut().enumerate() {
+                *alpha = self.pays(&along, j, k);
                 if self.pool.open[j * width + k] {
-                    least = least.min(alpha[k]);
+                    least = least.min(*alpha);
                 }
             }
             if alpha[cur] - least <= TINY {
                 continue;
             }
-            for k in 0..width {
-                value[k] = self.pool.c[j * width + k] - self.pays(&now, j, k);
+            for (k, value) in value.iter_mut().enumerate() {
+                *value = self.pool.c[j * width + k] - self.pays(&now, j, k);
             }
             if basis.split[j] > 0 {
                 for k in (0..width).filter(|&k| self.pool.open[j * width + k] && alpha[cur] - alpha[k] > TINY) {

@@ -116,7 +116,7 @@ impl<'p, 'a> State<'p, 'a> {
             }
         }
         self.fill(&prices, &near);
-        if self.exchange(&near) {
+        if self.exchange(&prices, &near) {
             self.fill(&prices, &near);
         }
         true
@@ -191,12 +191,10 @@ impl<'p, 'a> State<'p, 'a> {
     }
 
     /// Takes the best single change or pair of changes among the nearest, again and again.
-    fn exchange(&mut self, near: &[usize]) -> bool {
-        let customers = (MOVES / self.instance.offers.max(1)).max(16);
-        let near = &near[..near.len().min(customers)];
+    fn exchange(&mut self, prices: &Prices, near: &[usize]) -> bool {
         let mut changed = false;
         for _ in 0..ROUNDS {
-            let Some((first, second)) = self.best_exchange(near) else { break };
+            let Some((first, second)) = self.best_exchange(prices, near) else { break };
             self.give(first.0, first.1);
             if let Some((i, k)) = second {
                 self.give(i, k);
@@ -206,19 +204,36 @@ impl<'p, 'a> State<'p, 'a> {
         changed
     }
 
-    #[expect(clippy::type_complexity, reason = "two changes, the second not always")]
-    fn best_exchange(&self, near: &[usize]) -> Option<((usize, usize), Option<(usize, usize)>)> {
+    /// For each choice the changes to it that lose least at the prices.
+    fn moves(&self, prices: &Prices, near: &[usize]) -> Vec<Move> {
         let instance = self.instance;
+        let each = (MOVES / instance.width()).max(16);
         let mut moves: Vec<Move> = Vec::new();
-        for &i in near {
-            let own = self.choice[i] as usize;
-            for to in (0..instance.width()).filter(|&k| k != own && instance.may(i, k)) {
+        let mut to_k: Vec<(f64, usize)> = Vec::new();
+        for to in 0..instance.width() {
+            to_k.clear();
+            for &i in near.iter().filter(|&&i| self.choice[i] as usize != to && instance.may(i, to)) {
+                to_k.push((self.worth(prices, i, self.choice[i] as usize) - self.worth(prices, i, to), i));
+            }
+            let by_loss = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+            if to_k.len() > each {
+                to_k.select_nth_unstable_by(each, by_loss);
+                to_k.truncate(each);
+            }
+            for &(_, i) in &to_k {
+                let own = self.choice[i] as usize;
                 let mut sums = vec![0.0; self.sums.len()];
                 instance.add(i, own, -1.0, &mut sums);
                 instance.add(i, to, 1.0, &mut sums);
                 moves.push(Move { i, to, net: instance.net_of(i, to) - instance.net_of(i, own), sums });
             }
         }
+        moves
+    }
+
+    #[expect(clippy::type_complexity, reason = "two changes, the second not always")]
+    fn best_exchange(&self, prices: &Prices, near: &[usize]) -> Option<((usize, usize), Option<(usize, usize)>)> {
+        let mut moves = self.moves(prices, near);
         moves.sort_by(|a, b| b.net.total_cmp(&a.net).then(a.i.cmp(&b.i)).then(a.to.cmp(&b.to)));
         let mut gain = 1e-12 * moves.iter().fold(0.0_f64, |most, m| most.max(m.net.abs()));
         let mut best = None;
