@@ -539,10 +539,6 @@ impl Room<'_> {
         let total = match (season, calibrated.spend_over_lifetimes) {
             (Some(total), _) => total,
             (None, Some(ratio)) => {
-                #[allow(clippy::print_stderr)]
-                {
-                    eprintln!("LEVEL ratio {ratio} raw {sum}");
-                }
                 ratio * calibrated.parts.predict(ValueModel::MbgNbd, &self.input(rows)?)?.iter().sum::<f64>()
             }
             (None, None) => sum,
