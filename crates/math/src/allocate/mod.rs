@@ -241,6 +241,14 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
         before = Some(point.clone());
         points[at] = Some(point);
     }
+    // What bounds a larger budget bounds a smaller one.
+    let mut least = f64::INFINITY;
+    for at in num::argsort(budgets).into_iter().rev() {
+        if let Some(point) = &mut points[at] {
+            least = least.min(point.bound);
+            point.bound = least;
+        }
+    }
     match refused {
         Some(error) if points.iter().all(Option::is_none) => Err(error),
         _ => Ok(points.into_iter().flatten().collect()),

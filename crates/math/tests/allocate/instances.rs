@@ -56,14 +56,12 @@ impl Owned {
                 cost.push(paid);
             }
         }
-        let mut segments = vec![vec![false; n]; 4];
-        for i in 0..n {
-            segments[s.random_range(0..4_usize)][i] = true;
-        }
+        let own: Vec<usize> = (0..n).map(|_| s.random_range(0..4_usize)).collect();
+        let segments = (0..4).map(|segment| own.iter().map(|own| *own == segment).collect()).collect();
         let caps = (0..offers).map(|k| (kind == 1 || kind == 7).then_some(n / (8 + 10 * (k % 3)))).collect();
         let roi = net.iter().zip(&cost).map(|(net, cost)| net - 1.5 * cost).collect();
         let periods = (0..3).map(|p| (0..offers).filter(|k| k % 3 == p).collect()).collect();
-        let budget = (kind != 5).then_some(if seed % 2 == 0 { 2.0 } else { 0.7 } * n as f64);
+        let budget = (kind != 5).then_some(if seed.is_multiple_of(2) { 2.0 } else { 0.7 } * n as f64);
         Self { n, offers, net, cost, budget, caps, segments, periods, roi, kind }
     }
 

@@ -284,3 +284,45 @@ fn a_curve_leaves_out_budgets_that_are_too_small_for_the_floors() {
     assert!(curve[0].net > curve[1].net);
     assert!(matches!(budget_curve(&problem, &[0.0, 50.0]), Err(Error::Infeasible { .. })));
 }
+
+#[test]
+fn many_customers_under_many_limits_are_proved_on_any_number_of_threads() {
+    // More than are solved at once, so that prices come from a sample and a core.
+    let n = 40_000;
+    let mut s = rng::stream(13, "allocate/test/limits", 0);
+    let loss: Vec<f64> = (0..n).map(|_| 200.0 * s.random::<f64>().powi(3)).collect();
+    let tiers = [(10.0, 0.2), (25.0, 0.4), (50.0, 0.6)];
+    let net: Vec<f64> = loss.iter().flat_map(|v| tiers.map(|(cost, rate)| v * rate - cost)).collect();
+    let cost: Vec<f64> = loss.iter().flat_map(|_| tiers.map(|(cost, _)| cost)).collect();
+    let segments: Vec<Vec<bool>> = (0..8).map(|g| (0..n).map(|i| i * 7 % 8 == g).collect()).collect();
+    let roi: Vec<f64> = net.iter().zip(&cost).map(|(net, cost)| net - 0.9 * cost).collect();
+    let mut limits = vec![Limit::new("return", Measure::PerChoice(&roi)).at_least(0.0)];
+    for (g, members) in segments.iter().enumerate() {
+        limits.push(Limit::new("spend", Measure::Cost).among(members).at_most(6_000.0 + 2_000.0 * g as f64));
+        limits.push(Limit::new("reached", Measure::Count).among(members).at_least(390.0 - 20.0 * g as f64));
+        limits.push(Limit::new("dear", Measure::Count).among(members).of(&[2]).at_most(20.0 * g as f64));
+    }
+    let problem = Problem {
+        n_customers: n,
+        offers: 3,
+        net: &net,
+        cost: &cost,
+        budget: Some(100_000.0),
+        caps: &[None, None, Some(2_000)],
+        eligible: None,
+        allowed: None,
+        limits: &limits,
+    };
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| solve(&problem).unwrap())
+    };
+    let plan = on(1);
+    assert!(plan.gap_share < 1e-4 && plan.limits.iter().all(|limit| limit.kept), "{}", plan.gap);
+    assert!(plan.limits.iter().filter(|limit| limit.price.abs() > 0.0).count() > 5);
+    assert_eq!(on(3), plan);
+    // Prices are what a unit more brings: of the budget, by solving with 100 more.
+    let more = solve(&Problem { budget: Some(100_100.0), ..problem }).unwrap();
+    let brought = (more.bound - plan.bound) / 100.0;
+    assert!((brought - plan.shadow_price).abs() < 0.05 * plan.shadow_price, "{brought} {}", plan.shadow_price);
+}
