@@ -173,6 +173,15 @@ fn options_that_mean_nothing_are_refused() {
         (&["t.csv", "--model", "bg-bb", "--days", "9"], "--days means nothing to the BG/BB"),
         (&["t.csv", "--model", "nbd", "--days", "-3"], "--days cannot be -3"),
         (&["t.csv", "--model", "nbd", "--discount", "-0.1"], "--discount cannot be -0.1"),
+        (&["t.csv", "--model", "nbd", "--discount", "10"], "0.1 is 10 %"),
+        (&["--unit", "week"], "--unit is for a buy-till-you-die model of one FILE"),
+        (&["--days", "90", "--out", "x"], "--days is for a buy-till-you-die model of one FILE"),
+        (&["--periods", "3", "--seed", "1"], "--periods is for a buy-till-you-die model of one FILE"),
+        (&["--discount", "0.2", "--value-days", "30"], "discount_rate in the section [value]"),
+        (&["--date-order", "dmy", "--out", "x"], "tenure ingest FILE --date-order"),
+        (&["--score", "t.csv", "--days", "90"], "--days is for a buy-till-you-die model of one FILE"),
+        (&["--score", "t.csv", "--value-days", "90"], "--value-days means nothing with --score"),
+        (&["--to", "x.csv", "--out", "x"], "--to says where scores go, and nothing is scored"),
         (&["t.csv", "--model", "nbd", "--to", "t.csv"], "t.csv is the table that is scored"),
         (&["t.csv", "--model", "nbd", "--to", "p.txt"], "p.txt is neither .csv nor .parquet"),
         (&["t.csv", "--model", "nbd", "--to", "none/p.csv"], "none/p.csv lies in a folder that does not exist"),
@@ -186,11 +195,17 @@ fn options_that_mean_nothing_are_refused() {
         &["t.csv", "--model", "nbd", "--unit", "hour"][..],
         &["t.csv", "--model", "nbd", "--out", "x"],
         &["t.csv", "--model", "nbd", "--value-days", "30"],
-        &["--unit", "week"],
-        &["--to", "x.csv"],
+        &["--score", "t.csv", "--model", "hurdle"],
     ] {
         let output = tenure(dir.path(), &[&["value"], args].concat());
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+    }
+    for (args, says) in [
+        (&["--score", "t.csv", "--churn-days", "45"][..], "--churn-days means nothing with --score"),
+        (&["--to", "x.csv", "--seed", "3"], "--to says where scores go, and nothing is scored"),
+    ] {
+        let error = refused(dir.path(), &[&["churn"], args].concat());
+        assert!(error.contains(says) && error.contains("leave it out"), "{args:?}: {error}");
     }
     assert!(!written(dir.path()));
 }

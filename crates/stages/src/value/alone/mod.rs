@@ -146,8 +146,8 @@ impl Question {
             return input(format!("--periods cannot be {periods}"), "--periods", "choose 1 to 1000 occasions");
         }
         let discount = options.discount.unwrap_or(Self::DISCOUNT);
-        if !(0.0..=10.0).contains(&discount) {
-            let cure = "give the yearly rate, such as 0.1 for 10 %, from 0 to 10";
+        if !(0.0..=1.0).contains(&discount) {
+            let cure = "give the yearly rate as a share from 0 to 1: 0.1 is 10 %";
             return input(format!("--discount cannot be {discount}"), "--discount", cure);
         }
         Ok(Self { model, unit, days, periods, discount })
