@@ -81,8 +81,8 @@ pub struct Facts {
     pub season_total: Option<f64>,
     /// Why quantiles are missing, where they are.
     pub quantiles_missing: Option<String>,
-    /// What contributes to the trees' forecasts at `as_of`, by its share of the mean absolute contribution, greatest
-    /// first; empty where the model has no trees.
+    /// What contributes to the forecasts at `as_of`, by its share of the mean absolute contribution, greatest first; of the
+    /// pool and the stack to those of their trees. Empty where the parts of the model do not add up.
     pub importance: Vec<(String, f64)>,
 }
 
@@ -256,7 +256,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         }
     };
     room.write_scores(&now, &scores, &if_retained_now, &if_churned_now)?;
-    let mut importance = room.explain(&parts, &input, &scores.mean)?;
+    let mut importance = room.explain(&parts, model, scores.level, &input, &scores.mean)?;
+    if explain::explains(model).is_none() {
+        warnings.push(format!(
+            "there are no reasons for single values: those of {} are not made of parts that add up",
+            model.word()
+        ));
+    }
     let (conformal, quantiles_missing) = match scores.interval {
         Ok(conformal) => (Some(conformal), None),
         Err(reason) => {

@@ -417,7 +417,7 @@ fn columns(given: Histories, said: &[Said]) -> Columns {
         ("p_no_purchase", all(|said| said.silent)),
     ]);
     if has_money {
-        columns.extend([("expected_spend", all(|said| said.spend)), ("clv", all(|said| said.clv))]);
+        columns.extend([("spend_per_purchase", all(|said| said.spend)), ("clv", all(|said| said.clv))]);
     }
     columns
 }
