@@ -218,7 +218,9 @@ fn value(quality: &ValueQuality, style: Style) -> Vec<String> {
     let header = ["", "R²", "RMSE", "MAE", "Spearman", "Gini", "portfolio error (95 %)"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     let in_money = money_like(quality.models.iter().filter_map(|score| score.rmse));
-    for (i, score) in quality.models.iter().enumerate() {
+    // The model and the naive baseline; the card has what stands between them.
+    let shown = |i: usize| i == 0 || i + 1 == quality.models.len();
+    for (i, score) in quality.models.iter().enumerate().filter(|(i, _)| shown(*i)) {
         let three = |number: Option<f64>| or_nothing(number, |number| fixed(number, 3));
         rows.push(vec![
             deployed(&score.model, i),

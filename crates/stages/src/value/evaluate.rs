@@ -4,7 +4,7 @@ use tenure_math::metric::{self, RankedValues, bootstrap};
 use tenure_math::value::decile_calibration;
 use tenure_tables::store::{self, Column};
 
-use super::{Decile, Room, candidates};
+use super::{Decile, NAIVE, Room, candidates};
 use crate::artifact;
 use crate::config::ValueModel;
 use crate::error::{Error, Result};
@@ -31,7 +31,12 @@ impl Room<'_> {
         let actual: Vec<f64> = rows.iter().map(|&i| self.panel.spend[i]).collect();
         let naive = candidates::carried(&self.input(&rows)?)?;
         let deployed = model.word();
-        let models = vec![self.judge(deployed, &scores.mean, &actual)?, self.judge("carry_forward", &naive, &actual)?];
+        let mut models = vec![self.judge(deployed, &scores.mean, &actual)?];
+        if model != ValueModel::CarryForward {
+            let levelled = at_total(&naive, scores.mean.iter().sum());
+            models.push(self.judge(ValueModel::CarryForward.word(), &levelled, &actual)?);
+        }
+        models.push(self.judge(NAIVE, &naive, &actual)?);
         let (lower, upper) = match &scores.quantiles {
             Some(q) => (q.column(0), q.column(2)),
             None => (vec![0.0; rows.len()], vec![f64::MAX; rows.len()]),
@@ -43,7 +48,7 @@ impl Room<'_> {
             ("as_of", Column::Text(vec![test.to_string(); rows.len()])),
             ("actual", Column::F64(actual.clone())),
             ("value_mean", Column::F64(scores.mean.clone())),
-            ("carry_forward", Column::F64(naive)),
+            (NAIVE, Column::F64(naive)),
             ("value_q10", Column::F64(lower.clone())),
             ("value_q90", Column::F64(upper.clone())),
         ];
@@ -108,4 +113,12 @@ impl Room<'_> {
             portfolio_error: Some(Estimate { value: error.estimate, low: Some(error.low), high: Some(error.high) }),
         })
     }
+}
+
+/// The candidate `carry_forward`: the spend of the last window, at the total that all candidates are brought to.
+fn at_total(carried: &[f64], total: f64) -> Vec<f64> {
+    let positive: Vec<f64> = carried.iter().map(|v| v.max(0.0)).collect();
+    let sum: f64 = positive.iter().sum();
+    let level = if sum > 0.0 && total > 0.0 { total / sum } else { 1.0 };
+    positive.into_iter().map(|v| v * level).collect()
 }

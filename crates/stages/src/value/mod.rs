@@ -50,6 +50,9 @@ const MIN_ROWS: usize = 600;
 const MIN_TEST_ROWS: usize = 100;
 /// A rank correlation of so many times `1 / sqrt(n)` is reached by chance once in forty samples of unrelated numbers.
 const CHANCE: f64 = 1.96;
+/// What the naive baseline is called: the spend of the last window as it is. The candidate `carry_forward` is the same at
+/// the level that all candidates are brought to.
+pub(crate) const NAIVE: &str = "naive";
 /// The saved model.
 pub const MODEL: &str = "models/value.json";
 
@@ -70,8 +73,8 @@ pub struct Facts {
     pub deployment: Option<Windows>,
     /// The evaluation on the test window.
     pub quality: Finding<ValueQuality>,
-    /// How well the value of customers who stay is known, on those who stayed in the test window; empty where it could not
-    /// be judged.
+    /// How well the value of customers who stay is known, on those who stayed in the test window, and the naive baseline;
+    /// empty where it could not be judged.
     pub if_retained: Vec<ValueScore>,
     /// Predicted and actual by predicted decile of the test window.
     pub deciles: Vec<Decile>,
@@ -79,6 +82,8 @@ pub struct Facts {
     pub portfolio: Option<f64>,
     /// The same by the seasonal forecast; `None` where there is no last year.
     pub season_total: Option<f64>,
+    /// The same for the test window; `None` where there was no last year then, or no evaluation.
+    pub season_total_tested: Option<f64>,
     /// Why quantiles are missing, where they are.
     pub quantiles_missing: Option<String>,
     /// What contributes to the forecasts at `as_of`, by its share of the mean absolute contribution, greatest first; of the
@@ -190,6 +195,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             deciles: Vec::new(),
             portfolio: None,
             season_total: None,
+            season_total_tested: None,
             quantiles_missing: Some(reason),
             importance: Vec::new(),
         };
@@ -293,6 +299,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         deciles,
         portfolio: Some(portfolio),
         season_total,
+        season_total_tested: test_total,
         quantiles_missing,
         importance,
     };
@@ -346,24 +353,24 @@ fn gone(engine: &Engine, run: &RunFolder) -> Result<Vec<f64>> {
     Ok(scores.f64s("p_gone")?.into_iter().map(|p| if p.is_finite() { p } else { 0.0 }).collect())
 }
 
-/// A warning where the carry-forward does better on the test window.
+/// A warning where the naive baseline does better on the test window, by any of the measures that are shown.
 fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
     let (model, naive) = (quality.models.first()?, quality.models.last()?);
     let errors = (model.portfolio_error.as_ref()?.value, naive.portfolio_error.as_ref()?.value);
-    let (worse_r2, worse_total) = (naive.r2? > model.r2?, errors.1.abs() < errors.0.abs());
-    (worse_r2 || worse_total).then(|| {
+    let mut worse = Vec::new();
+    if naive.r2? > model.r2? {
+        worse.push(format!("R² {:.3} against {:.3}", naive.r2?, model.r2?));
+    }
+    if naive.mae? < model.mae? {
+        worse.push(format!("mean absolute error {:.2} against {:.2}", naive.mae?, model.mae?));
+    }
+    if errors.1.abs() < errors.0.abs() {
+        worse.push(format!("portfolio error {:+.1} % against {:+.1} %", 100.0 * errors.1, 100.0 * errors.0));
+    }
+    (!worse.is_empty()).then(|| {
         format!(
-            "on the test window the spend of the last window, carried forward, is nearer than the model in {}: R² {:.3} \
-             against {:.3}, portfolio error {:+.1} % against {:+.1} %",
-            match (worse_r2, worse_total) {
-                (true, true) => "single values and in total",
-                (true, false) => "single values",
-                _ => "total",
-            },
-            naive.r2.unwrap_or(f64::NAN),
-            model.r2.unwrap_or(f64::NAN),
-            100.0 * errors.1,
-            100.0 * errors.0
+            "on the test window the naive baseline, the spend of the last window as it is, is nearer than the model in {}",
+            worse.join(", ")
         )
     })
 }
@@ -582,4 +589,47 @@ fn season_total(season: &Season) -> Option<f64> {
         closed: season.spend.closed.clone(),
     })
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NAIVE, loses_to_baseline};
+    use crate::config::Basis;
+    use crate::summary::{Estimate, ValueQuality, ValueScore, Window};
+
+    fn score(model: &str, r2: f64, mae: f64, error: f64) -> ValueScore {
+        ValueScore {
+            model: model.to_owned(),
+            r2: Some(r2),
+            rmse: Some(9.0),
+            mae: Some(mae),
+            spearman: Some(0.5),
+            gini: Some(0.5),
+            portfolio_error: Some(Estimate { value: error, low: None, high: None }),
+        }
+    }
+
+    #[test]
+    fn a_model_that_the_baseline_beats_says_in_what() {
+        let said = |model: ValueScore| {
+            loses_to_baseline(&ValueQuality {
+                model: "boosting".to_owned(),
+                horizon_days: 90,
+                basis: Basis::Gross,
+                window: Window { from: String::new(), to: String::new() },
+                customers: 100,
+                models: vec![model, score(NAIVE, 0.5, 10.0, -0.1)],
+                coverage: 0.8,
+                coverage_intended: 0.8,
+                above_upper: 0.1,
+            })
+        };
+        assert_eq!(said(score("boosting", 0.6, 9.0, 0.05)), None);
+        let by_mae = said(score("boosting", 0.6, 11.0, 0.05)).unwrap_or_default();
+        assert!(by_mae.ends_with("in mean absolute error 10.00 against 11.00"), "{by_mae}");
+        let by_all = said(score("boosting", 0.4, 11.0, 0.2)).unwrap_or_default();
+        for words in ["R² 0.500 against 0.400", "10.00 against 11.00", "portfolio error -10.0 % against +20.0 %"] {
+            assert!(by_all.contains(words), "{by_all}");
+        }
+    }
 }
