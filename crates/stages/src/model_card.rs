@@ -149,7 +149,8 @@ impl Card {
     fn data_section(&self, page: &mut String) {
         let data = &self.data;
         let window = |window: &Window| format!("{} to {}", window.from, window.to);
-        let calibrated = |recipe: &Recipe| recipe.calibration.as_ref().map_or("no window of its own".to_owned(), window);
+        let calibrated =
+            |recipe: &Recipe| recipe.calibration.as_ref().map_or("no window of its own".to_owned(), window);
         let mut rows = vec![("population", data.population.clone())];
         if let Some(recipe) = &data.evaluated {
             rows.push(("evaluated: trained on", recipe.training()));

@@ -101,6 +101,39 @@ fn an_order_log_needs_no_run() {
     assert!(!dir.path().join("tenure-out").exists());
 }
 
+/// Orders of nothing but amounts of 0 are no purchases, aloud; without amounts they count.
+#[test]
+fn orders_of_nothing_are_counted_aloud() {
+    let dir = TempDir::new().unwrap();
+    shop(dir.path(), "sales.csv", 40, 12);
+    let args = ["value", "--model", "nbd", "sales.csv"];
+    let before = json(dir.path(), &args);
+    assert!(!before["notes"].to_string().contains("amount is 0"), "{}", before["notes"]);
+    let sales = fs::read_to_string(dir.path().join("sales.csv")).unwrap();
+    let header: Vec<&str> = sales.lines().next().unwrap().split(',').collect();
+    let free = |at: &str, id: &str| -> String {
+        let last: Vec<&str> = sales.lines().last().unwrap().split(',').collect();
+        let cell = |(i, name): (usize, &&str)| match name.to_lowercase() {
+            name if name.contains("date") || name.contains("time") || name.contains("at") => at.to_owned(),
+            name if name.contains("amount") || name.contains("price") || name.contains("total") => "0".to_owned(),
+            name if name.contains("order") || name.contains("invoice") => id.to_owned(),
+            _ => last[i].to_owned(),
+        };
+        header.iter().enumerate().map(cell).collect::<Vec<_>>().join(",") + "\n"
+    };
+    fs::write(
+        dir.path().join("sales.csv"),
+        sales.clone() + &free("2010-12-30", "free-1") + &free("2010-12-31", "free-2"),
+    )
+    .unwrap();
+    let after = json(dir.path(), &args);
+    assert_eq!(after["repeat_purchases"], before["repeat_purchases"]);
+    let notes = after["notes"].to_string();
+    assert!(notes.contains("2 orders whose amount is 0 are no purchases here; to count them"), "{notes}");
+    let predictions = fs::read_to_string(dir.path().join(after["to"].as_str().unwrap())).unwrap();
+    assert!(predictions.lines().next().unwrap().contains(",spend_per_purchase,clv"), "{predictions}");
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_row_and_column() {
     let dir = TempDir::new().unwrap();
@@ -142,6 +175,8 @@ fn what_cannot_be_is_refused_with_row_and_column() {
     assert!(error.contains("t.csv has no rows"), "{error}");
     let error = value("t.csv", "frequency,recency,T\n0,0,9\n0,0,8\n", "bg-nbd");
     assert!(error.contains("nobody bought a second time"), "{error}");
+    let error = value("t.csv", "frequency,recency,T\n1,2,9\n3,8,9\n", "bg-nbd");
+    assert!(error.contains("BG/NBD cannot be fitted to t.csv") && error.contains("10"), "{error}");
     for (row, says) in [
         ("3,2,6,1", "frequency in row 1 of t.csv is 3, more than the 2 occasions"),
         ("1,7,6,1", "recency in row 1 of t.csv is 7, later than the last of 6 occasions"),

@@ -165,7 +165,11 @@ impl Parts {
         // Who spent nothing reads nothing, not the floor that only keeps the logarithm finite.
         values.push(scales.iter().map(|c| c - self.scale_floor).collect());
         contributions.extend([usual, ratio.column(last).iter().map(|base| base + mean).collect()]);
-        MadeOf::new(input.table.names.iter().cloned().chain([USUAL_SPEND.to_owned()]).collect(), &values, &contributions)
+        MadeOf::new(
+            input.table.names.iter().cloned().chain([USUAL_SPEND.to_owned()]).collect(),
+            &values,
+            &contributions,
+        )
     }
 
     /// The logarithms of the expected purchase days and of the spend on each, less their means.

@@ -75,6 +75,8 @@ impl Room<'_> {
                 }),
             });
         }
+        // The highest first, as for churn.
+        out.reverse();
         let quality = ValueQuality {
             model: deployed.to_owned(),
             horizon_days: self.config.value.horizon_days,

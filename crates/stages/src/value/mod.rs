@@ -29,6 +29,7 @@ use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::lifetimes::Lifetimes;
+use crate::number;
 use crate::panel::{self, Panel, Season};
 use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
@@ -76,7 +77,7 @@ pub struct Facts {
     /// How well the value of customers who stay is known, on those who stayed in the test window, and the naive baseline;
     /// empty where it could not be judged.
     pub if_retained: Vec<ValueScore>,
-    /// Predicted and actual by predicted decile of the test window.
+    /// Predicted and actual by predicted decile of the test window, the highest predictions first.
     pub deciles: Vec<Decile>,
     /// The portfolio's expected spend; `None` without a model.
     pub portfolio: Option<f64>,
@@ -317,13 +318,14 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         lifetimes: panel.lifetimes.at(timeline.as_of)?.clone(),
     };
     run.write_json(MODEL, &saved)?;
+    let total = number::count(portfolio.max(0.0).round() as u64);
     let sentence = match &facts.quality {
         Finding::Measured(q) => format!(
-            "{portfolio:.0} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
+            "{total} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
             q.models[0].r2.unwrap_or(f64::NAN),
             100.0 * q.models[0].portfolio_error.map_or(f64::NAN, |e| e.value)
         ),
-        Finding::Missing(reason) => format!("{portfolio:.0} expected in {horizon} days; not evaluated: {reason}"),
+        Finding::Missing(reason) => format!("{total} expected in {horizon} days; not evaluated: {reason}"),
     };
     room.write_card(&facts, &saved)?;
     run.record(Stage::Value, &facts, warnings)?;

@@ -56,6 +56,43 @@ fn saved_models_score_as_they_did_and_refuse_other_features() {
 }
 
 #[test]
+fn saved_models_refuse_pasts_that_cannot_be() {
+    let dir = temp();
+    let published = Run::open(&BASE.out).unwrap();
+    let features = select(
+        &BASE.out.join(artifact::FEATURES),
+        &format!("select * from t where as_of = '{AS_OF}' order by customer_id limit 3"),
+    );
+    let names = features.names();
+    for (column, value, says) in [
+        ("purchase_days", "", "purchase_days in row 2 of f.csv is empty"),
+        ("purchase_days", "0", "purchase_days in row 2 of f.csv is 0, below 1"),
+        ("purchase_days", "1.5", "purchase_days in row 2 of f.csv is 1.5, which cannot be"),
+        ("active_span_days", "-3", "active_span_days in row 2 of f.csv is -3, below 0"),
+        ("active_span_days", "", "active_span_days in row 2 of f.csv is empty"),
+        ("tenure_days", "-1", "tenure_days in row 2 of f.csv is -1, below 0"),
+    ] {
+        let cells: Vec<Vec<Option<String>>> = names.iter().map(|name| features.opt_texts(name).unwrap()).collect();
+        let mut text = names.join(",") + "\n";
+        for row in 0..3 {
+            let line = names.iter().zip(&cells).map(|(name, cells)| match row == 1 && name == column {
+                true => value.to_owned(),
+                false => cells[row].clone().unwrap_or_default(),
+            });
+            text += &(line.collect::<Vec<_>>().join(",") + "\n");
+        }
+        let file = dir.path().join("f.csv");
+        std::fs::write(&file, text).unwrap();
+        for stage in [Stage::Churn, Stage::Value] {
+            let to = dir.path().join("x.csv");
+            let refused = pipeline::score(&published, stage, &file, &to).unwrap_err().to_string();
+            assert_eq!(refused.replace(&format!("{}/", dir.path().display()), ""), says);
+            assert!(!to.exists());
+        }
+    }
+}
+
+#[test]
 fn contributions_add_up_to_the_forecast() {
     let parts = of_run(&BASE.out, artifact::CHURN_CONTRIBUTIONS);
     let p = of_run(&BASE.out, artifact::CHURN_SCORES).f64s("p_churn").unwrap();

@@ -95,7 +95,11 @@ fn full() -> Summary {
             basis: Basis::Gross,
             window,
             customers: 5_100,
-            models: vec![value_score("boosting", 0.512), value_score("carry_forward", 0.44), value_score("naive", 0.398)],
+            models: vec![
+                value_score("boosting", 0.512),
+                value_score("carry_forward", 0.44),
+                value_score("naive", 0.398),
+            ],
             coverage: 0.806,
             coverage_intended: 0.8,
             above_upper: 0.096,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use tenure_math::btyd::{self, Discount, Fitted, History, Model, Money, Past, Span, TimeUnit, gamma_gamma};
 use tenure_tables::store::Column;
 
-use super::{Columns, Question, Source, refused, word_of};
+use super::{Columns, Question, Source, refused, require_enough, word_of};
 use crate::error::{Error, Result};
 use crate::number;
 use crate::time::Instant;
@@ -195,6 +195,7 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
     let fitted = History::new(&given.repeats, &given.last, &given.observed, unit)
         .and_then(|history| btyd::fit(model, &history, &btyd::Params::default()))
         .map_err(|e| refused(model.name(), &given.file, e))?;
+    require_enough(model.name(), &given.file, given.ids.len() as u64)?;
     let mut notes = given.notes.clone();
     let money = spend(&given, &mut notes)?;
     let identified = matches!(fitted.dropout(), btyd::Dropout::Identified { .. });
@@ -322,9 +323,8 @@ fn spend(given: &Histories, notes: &mut Vec<String>) -> Result<Option<gamma_gamm
     }
     if unpaid > 0 {
         notes.push(format!(
-            "{} customers who bought again spent 0 on it: they take no part in the model of spend and have no lifetime \
-             value",
-            number::count(unpaid)
+            "{} who bought again and spent 0 on it take no part in the model of spend and have no lifetime value",
+            number::customers(unpaid)
         ));
     }
     match gamma_gamma::fit(&repeats, &means) {

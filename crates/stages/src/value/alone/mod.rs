@@ -166,6 +166,18 @@ pub enum Source {
     OrderLog,
 }
 
+/// Customers that a fit needs at least: two histories determine two parameters or four exactly, and teach nothing.
+const LEAST_CUSTOMERS: usize = 10;
+
+/// Refuses a fit to so few customers.
+fn require_enough(name: &str, file: &str, customers: u64) -> Result<()> {
+    let found = usize::try_from(customers).unwrap_or(usize::MAX);
+    if found >= LEAST_CUSTOMERS {
+        return Ok(());
+    }
+    Err(refused(name, file, tenure_math::Error::TooFew { what: "customers", needed: LEAST_CUSTOMERS, found }))
+}
+
 /// A refused estimation, as a fault of the data with a cure.
 fn refused(name: &str, file: &str, e: tenure_math::Error) -> Error {
     use tenure_math::Error as Math;

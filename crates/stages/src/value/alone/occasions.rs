@@ -4,7 +4,7 @@ use tenure_math::btyd::bg_bb::{self, Occasions};
 use tenure_tables::store::Column;
 
 use super::answer::{Answer, Customer, Estimate};
-use super::{Columns, Question, Source, refused};
+use super::{Columns, Question, Source, refused, require_enough};
 use crate::error::Result;
 
 /// Rows that are shown.
@@ -28,6 +28,7 @@ pub(crate) struct Periods {
 /// [`crate::Error::Input`] where the rows determine no model.
 pub(crate) fn answer(question: &Question, given: &Periods) -> Result<(Answer, Columns)> {
     let fitted = bg_bb::fit(&given.pasts, &given.counts).map_err(|e| refused("BG/BB", &given.file, e))?;
+    require_enough("BG/BB", &given.file, given.counts.iter().sum())?;
     let process = fitted.process;
     let alive: Vec<f64> = given.pasts.iter().map(|past| process.p_alive_next(past)).collect();
     let expected: Vec<f64> = given.pasts.iter().map(|past| process.conditional(past, question.periods)).collect();
