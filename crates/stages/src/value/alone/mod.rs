@@ -175,7 +175,7 @@ fn require_enough(name: &str, file: &str, customers: u64) -> Result<()> {
     if found >= LEAST_CUSTOMERS {
         return Ok(());
     }
-    Err(refused(name, file, tenure_math::Error::TooFew { what: "customers", needed: LEAST_CUSTOMERS, found }))
+    Err(refused(name, file, tenure_math::Error::TooFew { what: "a fit to customers", needed: LEAST_CUSTOMERS, found }))
 }
 
 /// A refused estimation, as a fault of the data with a cure.
