@@ -369,12 +369,8 @@ fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
     if errors.1.abs() < errors.0.abs() {
         worse.push(format!("portfolio error {:+.1} % against {:+.1} %", 100.0 * errors.1, 100.0 * errors.0));
     }
-    (!worse.is_empty()).then(|| {
-        format!(
-            "on the test window the naive baseline, the spend of the last window as it is, is nearer than the model in {}",
-            worse.join(", ")
-        )
-    })
+    (!worse.is_empty())
+        .then(|| format!("the naive baseline is nearer than the model on the test window in {}", worse.join(", ")))
 }
 
 /// Parts with what the calibration rows say of the candidates made of them.

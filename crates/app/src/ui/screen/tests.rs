@@ -240,6 +240,10 @@ fn the_end_screen_says_what_is_missing() {
     manifest.json
     Next: open outputs/campaign_execution_plan.csv; try `tenure allocate --out tenure-out --budget 5000`
     "#);
+    // What was not judged, or is carried forward, is there all the same.
+    summary.segments[0].value_mean = Some(120.0);
+    let screen = end_screen(&summary, Style::PLAIN);
+    assert!(screen.contains("Value: not evaluated, because") && screen.contains("Churn: none, because"), "{screen}");
 }
 
 #[test]

@@ -190,12 +190,13 @@ struct Said {
 /// # Errors
 /// [`Error::Input`] where the customers determine no model.
 pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Result<(Answer, Columns)> {
+    let again = given.repeats.iter().filter(|repeats| **repeats > 0).count() as u64;
+    require_enough(model.name(), &given.file, given.ids.len() as u64, again)?;
     // Without a unit the model is per unit of the table, whichever that is; nothing below then looks ahead.
     let unit = given.unit.unwrap_or(TimeUnit::Week);
     let fitted = History::new(&given.repeats, &given.last, &given.observed, unit)
         .and_then(|history| btyd::fit(model, &history, &btyd::Params::default()))
         .map_err(|e| refused(model.name(), &given.file, e))?;
-    require_enough(model.name(), &given.file, given.ids.len() as u64)?;
     let mut notes = given.notes.clone();
     let money = spend(&given, &mut notes)?;
     let identified = matches!(fitted.dropout(), btyd::Dropout::Identified { .. });
@@ -230,7 +231,7 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
         unit: given.unit.map(word_of),
         observed_until: given.observed_until,
         customers: given.ids.len() as u64,
-        customers_repeating: given.repeats.iter().filter(|repeats| **repeats > 0).count() as u64,
+        customers_repeating: again,
         repeat_purchases: given.repeats.iter().map(|repeats| u64::from(*repeats)).sum(),
         parameters: fitted
             .parameters()

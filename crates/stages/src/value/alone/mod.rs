@@ -169,10 +169,10 @@ pub enum Source {
 /// Customers that a fit needs at least: two histories determine two parameters or four exactly, and teach nothing.
 const LEAST_CUSTOMERS: usize = 10;
 
-/// Refuses a fit to so few customers.
-fn require_enough(name: &str, file: &str, customers: u64) -> Result<()> {
+/// Refuses a fit to so few customers. Where nobody bought again the fit itself has a better word for it.
+fn require_enough(name: &str, file: &str, customers: u64, again: u64) -> Result<()> {
     let found = usize::try_from(customers).unwrap_or(usize::MAX);
-    if found >= LEAST_CUSTOMERS {
+    if found >= LEAST_CUSTOMERS || again == 0 {
         return Ok(());
     }
     Err(refused(name, file, tenure_math::Error::TooFew { what: "a fit to customers", needed: LEAST_CUSTOMERS, found }))

@@ -27,8 +27,10 @@ pub(crate) struct Periods {
 /// # Errors
 /// [`crate::Error::Input`] where the rows determine no model.
 pub(crate) fn answer(question: &Question, given: &Periods) -> Result<(Answer, Columns)> {
+    let again =
+        given.pasts.iter().zip(&given.counts).filter(|(past, _)| past.repeats > 0).map(|(_, count)| count).sum();
+    require_enough("BG/BB", &given.file, given.counts.iter().sum(), again)?;
     let fitted = bg_bb::fit(&given.pasts, &given.counts).map_err(|e| refused("BG/BB", &given.file, e))?;
-    require_enough("BG/BB", &given.file, given.counts.iter().sum())?;
     let process = fitted.process;
     let alive: Vec<f64> = given.pasts.iter().map(|past| process.p_alive_next(past)).collect();
     let expected: Vec<f64> = given.pasts.iter().map(|past| process.conditional(past, question.periods)).collect();
