@@ -19,6 +19,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::{Config, Duplicates, Outliers, non_product_pattern};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::number;
 use crate::time::Instant;
 use crate::timeline::Timeline;
 
@@ -142,15 +143,15 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         return Err(nothing_left(quarantined));
     }
     let sentence = format!(
-        "{} of {} lines kept ({} customers), {} set aside with a reason; {} of {} returns linked to their sale, {} \
-         credits to their line",
-        facts.kept,
-        facts.rows_in,
-        facts.customers,
-        facts.quarantined,
-        facts.linked_returns,
-        facts.linked_returns + facts.unlinked_returns,
-        facts.linked_credits
+        "{} of {} lines kept ({}), {} set aside with a reason; {} of {} returns linked to their sale, {} credits to \
+         their line",
+        number::count(facts.kept),
+        number::count(facts.rows_in),
+        number::customers(facts.customers),
+        number::count(facts.quarantined),
+        number::count(facts.linked_returns),
+        number::count(facts.linked_returns + facts.unlinked_returns),
+        number::count(facts.linked_credits)
     );
     run.set_timeline(timeline);
     run.record(Stage::Clean, &facts, warnings)?;

@@ -246,7 +246,7 @@ pub struct Choice {
 /// The model of the configuration, else the champion of the folder's backtest, else `fallback`.
 pub(crate) fn choice(run: &RunFolder, stage: Stage, named: Option<&str>, fallback: &str) -> Result<Choice> {
     if let Some(model) = named {
-        let why = format!("{model} is named in the configuration ({}.model)", stage.name());
+        let why = format!("{model} was named ({}.model of the configuration, or --model)", stage.name());
         return Ok(Choice { model: model.to_owned(), why });
     }
     let held: Option<Backtest> = run.standing(Stage::Backtest)?;

@@ -59,6 +59,36 @@ impl Given {
         columns.iter().try_for_each(|name| self.numbers(name))
     }
 
+    /// Refuses what no customer's past can be, in the columns that the lifetimes read: everybody bought on at least one
+    /// whole day, and no time is below 0.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the row and the column.
+    pub(crate) fn require_pasts(&self) -> Result<()> {
+        for (column, least, is_count) in
+            [("purchase_days", 1.0, true), ("active_span_days", 0.0, false), ("tenure_days", 0.0, false)]
+        {
+            if !self.has(column) {
+                continue;
+            }
+            let values = self.frame.f64s(column)?;
+            let cannot_be = |v: f64| !v.is_finite() || v < least || (is_count && v.fract() > 0.0);
+            let Some(row) = values.iter().position(|v| cannot_be(*v)) else { continue };
+            let what = match values[row] {
+                v if v.is_nan() => "is empty".to_owned(),
+                v if v < least => format!("is {v}, below {least}"),
+                v => format!("is {v}, which cannot be"),
+            };
+            let cure = if is_count {
+                "give the number of days with a purchase, a whole number from 1 on, or leave the customer out"
+            } else {
+                "give the days as a number from 0 on, or leave the customer out"
+            };
+            return Err(self.unreadable(row, column, &what, cure));
+        }
+        Ok(())
+    }
+
     /// The snapshot of each row, where the table or the name of its folder (`as_of=DATE`) says it.
     ///
     /// # Errors

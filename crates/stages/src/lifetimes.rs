@@ -16,7 +16,9 @@ use crate::time::Instant;
 /// What the contributions to churn call the probability of silence, which is no column of the features.
 pub(crate) const SILENCE: &str = "own_rhythm";
 /// What the models can be given to see besides the features: where `features.lifetimes` says so.
-pub(crate) const FEATURES: [&str; 2] = ["btyd_p_alive", "btyd_purchase_days"];
+pub(crate) const FEATURES: [&str; 2] = ["btyd_p_alive", PURCHASE_DAYS];
+/// The purchase days that are expected within the window.
+pub(crate) const PURCHASE_DAYS: &str = "btyd_purchase_days";
 /// The model that is fitted.
 const MODEL: Model = Model::MbgNbd;
 /// Probabilities nearer to certainty are no more certain than this: a model so simple cannot know.

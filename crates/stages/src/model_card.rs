@@ -24,7 +24,7 @@ pub struct Card {
     pub data: DataWindows,
     /// Length of the window that it looks ahead.
     pub horizon_days: u32,
-    /// Number of features it sees.
+    /// Number of features it learns from; 0 where it is no more than a formula.
     pub features: usize,
     /// The models that were tried, the champion first.
     pub candidates: Vec<Candidate>,
@@ -51,6 +51,19 @@ pub struct Card {
 pub struct DataWindows {
     /// Who is counted, such as `customers with a purchase before the snapshot`.
     pub population: String,
+    /// The recipe as it was judged on the test window; `None` where the history is too short for one.
+    pub evaluated: Option<Recipe>,
+    /// The same recipe as it is used, on later windows.
+    pub in_use: Recipe,
+    /// The window that nothing was fitted to; `None` where the history is too short for one.
+    pub test: Option<Window>,
+    /// Customers judged in the test window.
+    pub test_customers: u64,
+}
+
+/// Which windows a model was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipe {
     /// First training snapshot.
     pub training_from: String,
     /// Last training snapshot.
@@ -61,10 +74,6 @@ pub struct DataWindows {
     pub training_rows: u64,
     /// The window that probabilities or levels were set on; `None` without one.
     pub calibration: Option<Window>,
-    /// The window that nothing was fitted to; `None` where the history is too short for one.
-    pub test: Option<Window>,
-    /// Customers judged in the test window.
-    pub test_customers: u64,
 }
 
 /// A model that was tried.
@@ -139,27 +148,36 @@ impl Card {
 
     fn data_section(&self, page: &mut String) {
         let data = &self.data;
-        let snapshots = match data.training_snapshots {
-            1 => format!("snapshot {}", data.training_from),
-            n => format!("{n} snapshots, {} to {}", data.training_from, data.training_to),
-        };
         let window = |window: &Window| format!("{} to {}", window.from, window.to);
-        let rows = [
-            ("population", data.population.clone()),
-            ("training", format!("{snapshots}; {} rows", number::count(data.training_rows))),
-            ("calibration window", data.calibration.as_ref().map_or("none".to_owned(), window)),
-            (
-                "test window",
-                data.test.as_ref().map_or("none".to_owned(), |test| {
-                    format!("{}; {} customers", window(test), number::count(data.test_customers))
-                }),
-            ),
-            ("horizon", format!("{} days", self.horizon_days)),
-            ("features", number::count(self.features as u64)),
-        ];
+        let calibrated =
+            |recipe: &Recipe| recipe.calibration.as_ref().map_or("no window of its own".to_owned(), window);
+        let mut rows = vec![("population", data.population.clone())];
+        if let Some(recipe) = &data.evaluated {
+            rows.push(("evaluated: trained on", recipe.training()));
+            rows.push(("evaluated: calibrated on", calibrated(recipe)));
+        }
+        rows.push((
+            "evaluated: tested on",
+            data.test.as_ref().map_or("not tested".to_owned(), |test| {
+                format!("{}; {} customers", window(test), number::count(data.test_customers))
+            }),
+        ));
+        rows.push(("in use: trained on", data.in_use.training()));
+        rows.push(("in use: calibrated on", calibrated(&data.in_use)));
+        rows.push(("horizon", format!("{} days", self.horizon_days)));
+        rows.push((
+            "features",
+            match self.features {
+                0 => "none: it is a formula of a customer's past".to_owned(),
+                n => number::count(n as u64),
+            },
+        ));
         page.push_str("\n## Data\n\n");
-        let rows: Vec<Vec<String>> = rows.map(|(what, is)| vec![what.to_owned(), is]).to_vec();
+        let rows: Vec<Vec<String>> = rows.into_iter().map(|(what, is)| vec![what.to_owned(), is]).collect();
         table(page, &["what", "is"], &rows, 2);
+        if data.evaluated.is_some() {
+            page.push_str("\nThe model in use is the one that was evaluated, made anew on later windows.\n");
+        }
     }
 
     fn choice_section(&self, page: &mut String) {
@@ -197,6 +215,16 @@ impl Card {
             known.into_iter().chain(names.iter().map(|name| figure(found(name)))).collect()
         });
         table(page, &header, &rows.collect::<Vec<Vec<String>>>(), 1);
+    }
+}
+
+impl Recipe {
+    fn training(&self) -> String {
+        let snapshots = match self.training_snapshots {
+            1 => format!("snapshot {}", self.training_from),
+            n => format!("{n} snapshots, {} to {}", self.training_from, self.training_to),
+        };
+        format!("{snapshots}; {} rows", number::count(self.training_rows))
     }
 }
 
@@ -270,7 +298,7 @@ fn table(page: &mut String, header: &[&str], rows: &[Vec<String>], words: usize)
 
 #[cfg(test)]
 mod tests {
-    use super::{Better, Candidate, Card, DataWindows, Metric, SegmentMetrics, figure};
+    use super::{Better, Candidate, Card, DataWindows, Metric, Recipe, SegmentMetrics, figure};
     use crate::summary::{Estimate, Window};
 
     fn words(sentences: &[&str]) -> Vec<String> {
@@ -279,6 +307,13 @@ mod tests {
 
     fn card() -> Card {
         let window = |from: &str, to: &str| Window { from: from.into(), to: to.into() };
+        let recipe = |from: &str, to: &str, training_rows, calibration: Option<(&str, &str)>| Recipe {
+            training_from: from.into(),
+            training_to: to.into(),
+            training_snapshots: 7,
+            training_rows,
+            calibration: calibration.map(|(from, to)| window(from, to)),
+        };
         let metric = |metric: &str, better, value, interval: Option<(f64, f64)>, baseline| Metric {
             metric: metric.into(),
             better,
@@ -299,11 +334,8 @@ mod tests {
             not_intended_use: words(&["To refuse a customer anything.", "To judge a single customer."]),
             data: DataWindows {
                 population: "customers with a purchase before the snapshot".into(),
-                training_from: "2010-06-12".into(),
-                training_to: "2010-12-09".into(),
-                training_snapshots: 7,
-                training_rows: 24_113,
-                calibration: Some(window("2010-12-09", "2011-06-12")),
+                evaluated: Some(recipe("2010-06-12", "2010-12-09", 24_113, Some(("2010-12-09", "2011-06-12")))),
+                in_use: recipe("2010-12-12", "2011-06-12", 35_870, Some(("2011-06-12", "2011-12-09"))),
                 test: Some(window("2011-06-12", "2011-12-09")),
                 test_customers: 5_112,
             },
@@ -348,14 +380,18 @@ mod tests {
 
         ## Data
 
-        | what               | is                                                 |
-        | ------------------ | -------------------------------------------------- |
-        | population         | customers with a purchase before the snapshot      |
-        | training           | 7 snapshots, 2010-06-12 to 2010-12-09; 24,113 rows |
-        | calibration window | 2010-12-09 to 2011-06-12                           |
-        | test window        | 2011-06-12 to 2011-12-09; 5,112 customers          |
-        | horizon            | 180 days                                           |
-        | features           | 49                                                 |
+        | what                     | is                                                 |
+        | ------------------------ | -------------------------------------------------- |
+        | population               | customers with a purchase before the snapshot      |
+        | evaluated: trained on    | 7 snapshots, 2010-06-12 to 2010-12-09; 24,113 rows |
+        | evaluated: calibrated on | 2010-12-09 to 2011-06-12                           |
+        | evaluated: tested on     | 2011-06-12 to 2011-12-09; 5,112 customers          |
+        | in use: trained on       | 7 snapshots, 2010-12-12 to 2011-06-12; 35,870 rows |
+        | in use: calibrated on    | 2011-06-12 to 2011-12-09                           |
+        | horizon                  | 180 days                                           |
+        | features                 | 49                                                 |
+
+        The model in use is the one that was evaluated, made anew on later windows.
 
         ## Candidates
 
@@ -416,6 +452,10 @@ mod tests {
         let page = empty.to_markdown();
         assert!(page.contains("On the test window, 2011-06-12 to 2011-12-09, nothing could be measured.\n"));
         assert!(!page.contains("## Limits") && !page.contains("| candidate"));
+        let mut formula = Card { features: 0, ..card() };
+        (formula.data.evaluated, formula.data.test) = (None, None);
+        let page = formula.to_markdown();
+        assert!(page.contains("none: it is a formula") && page.contains("| not tested") && !page.contains("made anew"));
     }
 
     #[test]

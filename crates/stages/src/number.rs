@@ -13,6 +13,11 @@ pub(crate) fn count(n: u64) -> String {
     grouped
 }
 
+/// A number of customers with its noun: `1 customer`, `5,878 customers`.
+pub(crate) fn customers(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "customer" } else { "customers" })
+}
+
 /// A share in 0..1 as a percentage: one decimal below 10 %, whole numbers above: `4.0 %`, `62 %`.
 pub(crate) fn percent(share: f64) -> String {
     let value = share * 100.0;

@@ -73,16 +73,23 @@ pub(crate) struct FeatureRecord {
 }
 
 impl FeatureRecord {
-    /// Reads it; refused where the windows of one of the given lengths have no labels.
-    pub(crate) fn read(run: &RunFolder, horizons: &[i64]) -> Result<Self> {
+    /// Reads it; refused where windows of the lengths of churn and of value have no labels.
+    pub(crate) fn read(run: &RunFolder, churn_days: i64, value_days: Option<i64>) -> Result<Self> {
         let record: Self = run.record_of(Stage::Features)?;
-        match horizons.iter().find(|days| !record.horizons.contains(days)) {
+        let asked = [Some(("--churn-days", churn_days)), value_days.map(|days| ("--value-days", days))];
+        match asked.into_iter().flatten().find(|(_, days)| !record.horizons.contains(days)) {
             None => Ok(record),
-            Some(days) => Err(Error::Missing {
-                artefact: format!("the labels of windows of {days} days"),
-                out: run.out().to_path_buf(),
-                stage: Stage::Features.name(),
-            }),
+            Some((option, days)) => {
+                let out = run.out().display();
+                Err(Error::Input {
+                    problem: format!("{out} holds no outcomes of windows of {days} days"),
+                    place: Some(option.to_owned()),
+                    cure: format!(
+                        "run `tenure features {option} {days} --out {out}`, which labels them, then `tenure segment \
+                         --out {out}` and this command again"
+                    ),
+                })
+            }
         }
     }
 }
@@ -138,7 +145,7 @@ impl Panel {
         churn_days: i64,
         spend_column: &str,
     ) -> Result<Self> {
-        FeatureRecord::read(run, &[horizon_days, churn_days])?;
+        FeatureRecord::read(run, churn_days, Some(horizon_days))?;
         engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
         engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
         engine.register("segments", &run.read(artifact::SEGMENTS, Stage::Segment)?)?;

@@ -24,7 +24,7 @@ use phrases::{Form, Phrase, Unit};
 pub enum Outcome {
     /// The log-odds of churn.
     Churn,
-    /// The logarithm of value.
+    /// The logarithm of forecast spend, beside that of a typical customer.
     Value,
 }
 
@@ -33,8 +33,8 @@ impl Outcome {
         match (self, contribution > 0.0) {
             (Self::Churn, true) => "raises the risk",
             (Self::Churn, false) => "lowers the risk",
-            (Self::Value, true) => "will spend more than usual",
-            (Self::Value, false) => "will spend less than usual",
+            (Self::Value, true) => "speaks for more than a typical customer",
+            (Self::Value, false) => "speaks for less than a typical customer",
         }
     }
 }

@@ -219,7 +219,7 @@ pub struct ValueQuality {
     pub window: Window,
     /// Customers judged.
     pub customers: u64,
-    /// The deployed model first, then the naive carry-forward.
+    /// The deployed model first; the naive baseline, the spend of the last window as it is, last.
     pub models: Vec<ValueScore>,
     /// Share of outcomes between the lower and the upper value.
     pub coverage: f64,
@@ -244,7 +244,7 @@ pub struct ValueScore {
     pub spearman: Option<f64>,
     /// Normalised Gini coefficient.
     pub gini: Option<f64>,
-    /// Signed error of the sum over all customers, as a share of the true sum.
+    /// What was predicted of all customers less what came, as a share of what came.
     pub portfolio_error: Option<Estimate>,
 }
 

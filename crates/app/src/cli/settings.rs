@@ -8,6 +8,7 @@ use tenure_stages::config::{
 };
 use tenure_stages::ctx::{Caller, Ctx};
 
+use crate::error::Error;
 use crate::ui::{self, Format};
 
 /// The configuration that is used where `--config` names none.
@@ -124,6 +125,15 @@ pub(crate) struct Strictness {
     contract: Option<String>,
 }
 
+/// An option that would be ignored where it stands: what is wrong with it, and what to do.
+pub(super) fn refused(option: &str, problem: &str, cure: &str) -> Error {
+    Error::Stages(tenure_stages::Error::Input {
+        problem: format!("{option} {problem}"),
+        place: Some(option.to_owned()),
+        cure: cure.to_owned(),
+    })
+}
+
 pub(super) fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesParser {
     lists.concat().into()
 }
@@ -213,12 +223,34 @@ impl Decision {
 }
 
 impl ChurnHorizon {
+    /// Refuses the window with a saved model, which has its own.
+    pub(crate) fn refuse_with_score(&self) -> Result<(), Error> {
+        refuse_window("--churn-days", "churn", self.churn_days.is_some())
+    }
+
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
         Overrides { churn_days: self.churn_days, ..overrides }
     }
 }
 
+/// Refuses a window of `option` for a saved model of `stage`.
+fn refuse_window(option: &str, stage: &str, given: bool) -> Result<(), Error> {
+    if !given {
+        return Ok(());
+    }
+    let cure = format!(
+        "leave it out; for another window, `tenure features {option} N` and `tenure {stage} {option} N` on the run make a \
+         model that has it"
+    );
+    Err(refused(option, "means nothing with --score: the saved model has the window that it was made for", &cure))
+}
+
 impl ValueHorizon {
+    /// Refuses the window with a saved model, which has its own.
+    pub(crate) fn refuse_with_score(&self) -> Result<(), Error> {
+        refuse_window("--value-days", "value", self.value_days.is_some())
+    }
+
     pub(crate) fn lay_over(self, overrides: Overrides) -> Overrides {
         Overrides { value_days: self.value_days, ..overrides }
     }

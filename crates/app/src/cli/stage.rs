@@ -8,7 +8,9 @@ use tenure_stages::config::{ChurnModel, Config, Overrides};
 use tenure_stages::ctx::Stage;
 use tenure_stages::{allocate, features, ingest, pipeline, segment};
 
-use super::settings::{ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon, words};
+use super::settings::{
+    ChurnHorizon, Common, Decision, Planning, Reading, Segmenting, Strictness, ValueHorizon, refused, words,
+};
 use crate::error::Error;
 use crate::ui;
 
@@ -188,8 +190,22 @@ impl Segment {
             let scored = segment::score(&Run::open(&self.common.out)?, file, &to)?;
             return ui::show_scored(&scored, self.common.format);
         }
+        refuse_to(self.to.as_deref())?;
         let config = self.common.continued(&self.segmenting.lay_over(self.common.overrides()))?;
         run(&self.common, &config, start, Stage::Segment, &[])
+    }
+}
+
+/// Refuses a place for scores where nothing is scored. clap asks for `--score` too, except beside an argument that is in
+/// conflict with it.
+pub(super) fn refuse_to(to: Option<&Path>) -> Result<(), Error> {
+    match to {
+        None => Ok(()),
+        Some(_) => Err(refused(
+            "--to",
+            "says where scores go, and nothing is scored",
+            "name the table to score with --score FILE, or leave it out: a stage writes into the run's folder",
+        )),
     }
 }
 
@@ -205,8 +221,10 @@ pub(super) fn score(common: &Common, stage: Stage, file: &Path, to: Option<PathB
 impl Churn {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         if let Some(file) = &self.score {
+            self.horizon.refuse_with_score()?;
             return score(&self.common, Stage::Churn, file, self.to);
         }
+        refuse_to(self.to.as_deref())?;
         let overrides = Overrides { churn_model: self.model, ..self.common.overrides() };
         let config = self.common.continued(&self.horizon.lay_over(overrides))?;
         run(&self.common, &config, start, Stage::Churn, &[])

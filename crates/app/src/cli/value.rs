@@ -8,7 +8,7 @@ use tenure_stages::ctx::Stage;
 use tenure_stages::pipeline;
 use tenure_stages::value::alone::{Model, Options, Question, UNITS};
 
-use super::settings::{Common, ValueHorizon, words};
+use super::settings::{Common, ValueHorizon, refused, words};
 use super::stage;
 use crate::error::Error;
 use crate::ui;
@@ -46,27 +46,28 @@ pub(crate) struct Args {
     /// Model to use [default: the champion of `tenure backtest`, else pooled]; those with hyphens take a FILE.
     #[arg(long, value_name = "MODEL", value_parser = words(&[&["auto"], ValueModel::WORDS, Model::WORDS]))]
     model: Option<String>,
-    /// What the times in FILE are measured in; for an order log the unit of the parameters [default there: week].
-    #[arg(long, value_name = "UNIT", requires = "file", value_parser = words(&[UNITS]))]
+    /// With FILE: what its times are measured in; for an order log the unit of the parameters [default there: week].
+    #[arg(long, value_name = "UNIT", value_parser = words(&[UNITS]))]
     unit: Option<String>,
-    /// Days to look ahead for expected purchases [default: 180].
-    #[arg(long, value_name = "N", requires = "file", allow_negative_numbers = true)]
+    /// With FILE: days to look ahead for expected purchases [default: 180].
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     days: Option<f64>,
-    /// Occasions to look ahead, for bg-bb [default: 5].
-    #[arg(long, value_name = "N", requires = "file")]
+    /// With FILE: occasions to look ahead, for bg-bb [default: 5].
+    #[arg(long, value_name = "N")]
     periods: Option<u32>,
-    /// Yearly discount rate of the lifetime value of 12 months, which counts all of the spend [default: 0.1].
-    #[arg(long, value_name = "RATE", requires = "file", allow_negative_numbers = true)]
+    /// With FILE: yearly discount rate of the lifetime value of 12 months, which counts all of the spend; 0.1 is 10 %
+    /// [default: 0.1].
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     discount: Option<f64>,
-    /// Order of day, month and year in an order log where the data do not settle it [default: auto].
-    #[arg(long, value_name = "ORDER", requires = "file", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
+    /// With FILE: order of day, month and year in an order log where the data do not settle it [default: auto].
+    #[arg(long, value_name = "ORDER", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
     date_order: Option<String>,
     /// Compute nothing anew: score the customers of a table of features (CSV or Parquet) by the run's saved model.
     #[arg(long, value_name = "FILE", group = "table", conflicts_with_all = ["config", "seed", "threads", "model"])]
     score: Option<PathBuf>,
     /// Where scores or predictions go, .csv or .parquet [default: named after FILE and the stage or model, in the
     /// current folder].
-    #[arg(long, value_name = "FILE", requires = "table")]
+    #[arg(long, value_name = "FILE")]
     to: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
@@ -79,9 +80,12 @@ impl Args {
         if self.file.is_some() {
             return self.alone(start);
         }
+        self.refuse_without_file()?;
         if let Some(file) = &self.score {
+            self.horizon.refuse_with_score()?;
             return stage::score(&self.common, Stage::Value, file, self.to);
         }
+        stage::refuse_to(self.to.as_deref())?;
         // The stage knows the MBG/NBD too; the others are for a file of their own.
         let model = match self.model.as_deref() {
             Some("mbg-nbd") => Some("mbg_nbd".to_owned()),
@@ -96,6 +100,34 @@ impl Args {
         let overrides = Overrides { value_model: model, ..self.common.overrides() };
         let config = self.common.continued(&self.horizon.lay_over(overrides))?;
         stage::run(&self.common, &config, start, Stage::Value, &[])
+    }
+
+    /// Refuses what only a FILE gives a meaning to. clap's own `requires` passes over it beside an argument that is in
+    /// conflict with FILE, such as --out, and the option would be ignored.
+    fn refuse_without_file(&self) -> Result<(), Error> {
+        let given = [
+            (
+                "--days",
+                self.days.is_some(),
+                "the window of a run is set with `tenure features --value-days N` and `tenure value --value-days N`",
+            ),
+            ("--unit", self.unit.is_some(), "a run counts in days"),
+            ("--periods", self.periods.is_some(), "a run knows days, not occasions"),
+            (
+                "--discount",
+                self.discount.is_some(),
+                "the rate of a run is discount_rate in the section [value] of its configuration",
+            ),
+            ("--date-order", self.date_order.is_some(), "dates are read by `tenure ingest FILE --date-order ORDER`"),
+        ];
+        match given.into_iter().find(|(_, given, _)| *given) {
+            None => Ok(()),
+            Some((option, _, of_a_run)) => Err(refused(
+                option,
+                "is for a buy-till-you-die model of one FILE, and the stage of a run has none",
+                &format!("leave it out: {of_a_run}; or name the file: tenure value --model bg-nbd FILE {option} ..."),
+            )),
+        }
     }
 
     fn alone(self, start: Instant) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 use tenure_stages::value::alone::{Answer, Estimate, Source};
 
 use super::Style;
-use super::number::{count, fixed, money, money_like, or_nothing, percent};
+use super::number::{count, customers, fixed, money, money_like, or_nothing, percent};
 use super::table::{columns, wrap};
 
 const WIDTH: usize = 100;
@@ -24,10 +24,10 @@ pub(super) fn page(answer: &Answer, style: Style) -> String {
         lines.extend(columns(&estimates(&spend.parameters)));
         let correlation = or_nothing(spend.correlation, |c| fixed(c, 3));
         let sentence = format!(
-            "Log-likelihood {} on {} customers who bought again. Correlation of purchases with spend, which the model \
+            "Log-likelihood {} on {} who bought again. Correlation of purchases with spend, which the model \
              takes for 0: {correlation}.",
             fixed(spend.log_likelihood, 4),
-            count(spend.customers)
+            customers(spend.customers)
         );
         lines.extend(wrap(&sentence, 2, WIDTH, 4));
     }
@@ -47,6 +47,9 @@ pub(super) fn page(answer: &Answer, style: Style) -> String {
     lines.push(String::new());
     lines.extend(answer.notes.iter().flat_map(|note| wrap(&format!("note: {note}."), 2, WIDTH, 4)));
     lines.push(format!("Predictions of all customers: {}", answer.to));
+    if answer.spend.is_some() {
+        lines.push("  (spend_per_purchase there is the mean spend expected of one purchase)".to_owned());
+    }
     lines.join("\n") + "\n"
 }
 
@@ -57,9 +60,9 @@ fn counted(answer: &Answer) -> bool {
 
 fn title(answer: &Answer) -> String {
     let again = format!(
-        "{}: {} customers, {} of them with {} repeat purchases",
+        "{}: {}, {} of them with {} repeat purchases",
         answer.model,
-        count(answer.customers),
+        customers(answer.customers),
         count(answer.customers_repeating),
         count(answer.repeat_purchases)
     );
@@ -145,7 +148,8 @@ fn ahead(answer: &Answer) -> Vec<String> {
     if let Some(clv) = &answer.clv {
         let without = match clv.customers_without {
             0 => String::new(),
-            n => format!("; {} customers have none", count(n)),
+            1 => "; 1 customer has none".to_owned(),
+            n => format!("; {} have none", customers(n)),
         };
         sentences.push(format!(
             "Customer lifetime value of {} months: {} in all, at a discount of {} a year and a margin of {}{without}.",

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use tenure_stages::features::{Change, Described, Description, Spread};
 
-use super::number::{count, fixed, or_nothing, percent};
+use super::number::{customers, fixed, or_nothing, percent};
 use super::table::{columns, wrap};
 use super::{Style, cell};
 
@@ -13,7 +13,7 @@ const WIDTH: usize = 100;
 /// Two tables: the values at the latest snapshot, and how they changed from snapshot to snapshot.
 pub(super) fn page(found: &Description, style: Style) -> String {
     let mut page = String::new();
-    let title = format!("Values at {} ({} customers)", found.as_of, count(found.customers));
+    let title = format!("Values at {} ({})", found.as_of, customers(found.customers));
     let _ = writeln!(page, "{}", style.heading(&title));
     let mut rows = vec![header(&["feature", "present", "least", "min", "q10", "median", "q90", "max"])];
     rows.extend(found.features.iter().map(values));

@@ -8,6 +8,11 @@ pub(super) fn count(n: u64) -> String {
     grouped(&n.to_string())
 }
 
+/// A number of customers with its noun: 1 customer, 5,878 customers.
+pub(super) fn customers(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "customer" } else { "customers" })
+}
+
 /// Money: whole from a thousand on, else with two decimals.
 pub(super) fn money(amount: f64) -> String {
     let decimals = if amount.abs() >= 999.995 { 0 } else { 2 };

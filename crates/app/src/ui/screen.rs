@@ -7,7 +7,7 @@ use tenure_stages::summary::{
 };
 
 use super::Style;
-use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_percent};
+use super::number::{count, customers, fixed, money, money_like, or_nothing, percent, signed_percent};
 use super::table::{columns, wrap};
 
 const WIDTH: usize = 100;
@@ -21,11 +21,15 @@ const MOST_TRUTHS: usize = 11;
 pub(super) fn end_screen(summary: &Summary, style: Style) -> String {
     // Beside the truth there is less room for what is not known.
     let is_crowded = !summary.truth.is_empty();
+    // Forecasts that were not judged, or what stands in for them, are there all the same.
+    let forecast = |is_there: bool| if is_there { "not evaluated" } else { "none" };
+    let has_churn = summary.segments.iter().any(|segment| segment.p_churn_mean.is_some());
+    let has_value = summary.segments.iter().any(|segment| segment.value_mean.is_some());
     let before = vec![data(summary)];
     let mut after = vec![
-        finding("Churn", &summary.churn, style, |quality| churn(quality, is_crowded, style)),
-        finding("Value", &summary.value, style, |quality| value(quality, style)),
-        finding("Plan", &summary.plan, style, |found| plan(found, if is_crowded { 1 } else { 3 }, style)),
+        finding("Churn", forecast(has_churn), &summary.churn, style, |quality| churn(quality, is_crowded, style)),
+        finding("Value", forecast(has_value), &summary.value, style, |quality| value(quality, style)),
+        finding("Plan", "none", &summary.plan, style, |found| plan(found, if is_crowded { 1 } else { 3 }, style)),
     ];
     if is_crowded {
         after.push(beside(&truth(&summary.truth), &truth_checks(&summary.truth_checks), style));
@@ -59,11 +63,18 @@ fn heading(title: &str, rest: &str, style: Style) -> String {
     format!("{} {rest}", style.heading(title)).trim_end().to_owned()
 }
 
-fn finding<T>(title: &str, found: &Finding<T>, style: Style, show: impl Fn(&T) -> Vec<String>) -> Vec<String> {
+/// What was found, or that there is `nothing` of it and why.
+fn finding<T>(
+    title: &str,
+    nothing: &str,
+    found: &Finding<T>,
+    style: Style,
+    show: impl Fn(&T) -> Vec<String>,
+) -> Vec<String> {
     match found {
         Finding::Measured(found) => show(found),
         Finding::Missing(reason) => {
-            let mut lines = wrap(&format!("{title}: none, because {reason}."), 0, WIDTH, 3);
+            let mut lines = wrap(&format!("{title}: {nothing}, because {reason}."), 0, WIDTH, 3);
             if let Some(rest) = lines.first().and_then(|line| line.strip_prefix(title)) {
                 lines[0] = format!("{}{rest}", style.heading(title));
             }
@@ -83,9 +94,9 @@ fn data(summary: &Summary) -> Vec<String> {
     let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
     let mut lines = wrap(
         &format!(
-            "Decision as of {} for {} customers, on data from {} to {}{currency}",
+            "Decision as of {} for {}, on data from {} to {}{currency}",
             summary.as_of,
-            count(summary.customers),
+            customers(summary.customers),
             day(&summary.data_start),
             day(&summary.data_end),
         ),
@@ -168,10 +179,10 @@ fn with_interval(estimate: Estimate, form: impl Fn(f64) -> String) -> String {
 
 fn churn(quality: &ChurnQuality, is_crowded: bool, style: Style) -> Vec<String> {
     let rest = format!(
-        "in {} days, tested on {}: {} customers, {} churned",
+        "in {} days, tested on {}: {}, {} churned",
         quality.horizon_days,
         window(&quality.window),
-        count(quality.customers),
+        customers(quality.customers),
         percent(quality.churn_rate),
     );
     let mut rows = vec![["", "AUC (95 %)", "PR-AUC", "ECE", "Brier"].map(str::to_owned).to_vec()];
@@ -209,16 +220,18 @@ fn deployed(model: &str, place: usize) -> String {
 
 fn value(quality: &ValueQuality, style: Style) -> Vec<String> {
     let rest = format!(
-        "in {} days ({} spend), tested on {}: {} customers",
+        "in {} days ({} spend), tested on {}: {}",
         quality.horizon_days,
         quality.basis.word(),
         window(&quality.window),
-        count(quality.customers),
+        customers(quality.customers),
     );
     let header = ["", "R²", "RMSE", "MAE", "Spearman", "Gini", "portfolio error (95 %)"];
     let mut rows = vec![header.map(str::to_owned).to_vec()];
     let in_money = money_like(quality.models.iter().filter_map(|score| score.rmse));
-    for (i, score) in quality.models.iter().enumerate() {
+    // The model and the naive baseline; the card has what stands between them.
+    let shown = |i: usize| i == 0 || i + 1 == quality.models.len();
+    for (i, score) in quality.models.iter().enumerate().filter(|(i, _)| shown(*i)) {
         let three = |number: Option<f64>| or_nothing(number, |number| fixed(number, 3));
         rows.push(vec![
             deployed(&score.model, i),

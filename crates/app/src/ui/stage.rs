@@ -4,7 +4,7 @@ use serde_json::Value;
 use tenure_stages::ctx::Stage;
 use tenure_stages::pipeline::{Scored, StageReport};
 
-use super::number::{count, fixed, money, percent};
+use super::number::{count, customers, fixed, money, percent};
 use super::table::{columns, wrap};
 use super::{plan, segment};
 
@@ -24,11 +24,24 @@ pub(super) fn page(report: &StageReport) -> String {
         }
         _ => Vec::new(),
     };
-    for line in lines {
+    for line in lines.into_iter().chain(out_of_date(&report.out_of_date)) {
         page.push_str(&line);
         page.push('\n');
     }
     page
+}
+
+/// Which stages were made from what this one has replaced.
+fn out_of_date(stages: &[Stage]) -> Vec<String> {
+    if stages.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = stages.iter().map(|stage| stage.name()).collect();
+    let sentence = format!(
+        "Now out of date: {}; these commands bring them up to date in this order, or `tenure run FILE` all of them.",
+        names.join(", ")
+    );
+    wrap(&sentence, 0, WIDTH, 2)
 }
 
 /// What a saved model has said of the customers of a table.
@@ -38,8 +51,8 @@ pub(super) fn scored(scored: &Scored) -> String {
         _ => format!("{} expected of each in the mean", money(scored.mean)),
     };
     format!(
-        "{} customers of {} scored by the {} model of {} (as of {}), {mean}: {}\n",
-        count(scored.customers),
+        "{} of {} scored by the {} model of {} (as of {}), {mean}: {}\n",
+        customers(scored.customers),
         scored.file,
         scored.model.replace('_', " "),
         scored.stage.name(),
@@ -50,7 +63,11 @@ pub(super) fn scored(scored: &Scored) -> String {
 
 /// Which model it is and why, and the test window by tenth and by segment.
 fn forecast(facts: &Value) -> Vec<String> {
-    let mut lines = wrap(&format!("Model: {}.", text(&facts["choice"]["why"])), 2, WIDTH, 4);
+    // The sentence above says why there is no model; a word on which one would be used contradicts it.
+    let mut lines = match &facts["deployment"] {
+        Value::Null => Vec::new(),
+        _ => wrap(&format!("Model: {}.", text(&facts["choice"]["why"])), 2, WIDTH, 4),
+    };
     let columns_of = |key: &str, names: &[(&str, &str)]| {
         let mut table = vec![names.iter().map(|(_, title)| (*title).to_owned()).collect::<Vec<_>>()];
         for row in rows(facts, key) {

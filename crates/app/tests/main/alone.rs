@@ -101,6 +101,25 @@ fn an_order_log_needs_no_run() {
     assert!(!dir.path().join("tenure-out").exists());
 }
 
+/// Orders of nothing but amounts of 0 are no purchases, aloud; without amounts they count.
+#[test]
+fn orders_of_nothing_are_counted_aloud() {
+    let dir = TempDir::new().unwrap();
+    shop(dir.path(), "sales.csv", 40, 12);
+    let args = ["value", "--model", "nbd", "sales.csv"];
+    let before = json(dir.path(), &args);
+    assert!(!before["notes"].to_string().contains("amount is 0"), "{}", before["notes"]);
+    let sales = fs::read_to_string(dir.path().join("sales.csv")).unwrap();
+    let free = "9001,001,S001,1,0.00,2010-12-30 10:30:00\n9002,002,S001,1,0.00,2010-12-31 10:30:00\n";
+    fs::write(dir.path().join("sales.csv"), sales + free).unwrap();
+    let after = json(dir.path(), &args);
+    assert_eq!(after["repeat_purchases"], before["repeat_purchases"]);
+    let notes = after["notes"].to_string();
+    assert!(notes.contains("2 orders whose amount is 0 are no purchases here; to count them"), "{notes}");
+    let predictions = fs::read_to_string(dir.path().join(after["to"].as_str().unwrap())).unwrap();
+    assert!(predictions.lines().next().unwrap().contains(",spend_per_purchase,clv"), "{predictions}");
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_row_and_column() {
     let dir = TempDir::new().unwrap();
@@ -142,6 +161,8 @@ fn what_cannot_be_is_refused_with_row_and_column() {
     assert!(error.contains("t.csv has no rows"), "{error}");
     let error = value("t.csv", "frequency,recency,T\n0,0,9\n0,0,8\n", "bg-nbd");
     assert!(error.contains("nobody bought a second time"), "{error}");
+    let error = value("t.csv", "frequency,recency,T\n1,2,9\n3,8,9\n", "bg-nbd");
+    assert!(error.contains("BG/NBD cannot be fitted to t.csv") && error.contains("10"), "{error}");
     for (row, says) in [
         ("3,2,6,1", "frequency in row 1 of t.csv is 3, more than the 2 occasions"),
         ("1,7,6,1", "recency in row 1 of t.csv is 7, later than the last of 6 occasions"),
@@ -173,6 +194,15 @@ fn options_that_mean_nothing_are_refused() {
         (&["t.csv", "--model", "bg-bb", "--days", "9"], "--days means nothing to the BG/BB"),
         (&["t.csv", "--model", "nbd", "--days", "-3"], "--days cannot be -3"),
         (&["t.csv", "--model", "nbd", "--discount", "-0.1"], "--discount cannot be -0.1"),
+        (&["t.csv", "--model", "nbd", "--discount", "10"], "0.1 is 10 %"),
+        (&["--unit", "week"], "--unit is for a buy-till-you-die model of one FILE"),
+        (&["--days", "90", "--out", "x"], "--days is for a buy-till-you-die model of one FILE"),
+        (&["--periods", "3", "--seed", "1"], "--periods is for a buy-till-you-die model of one FILE"),
+        (&["--discount", "0.2", "--value-days", "30"], "discount_rate in the section [value]"),
+        (&["--date-order", "dmy", "--out", "x"], "tenure ingest FILE --date-order"),
+        (&["--score", "t.csv", "--days", "90"], "--days is for a buy-till-you-die model of one FILE"),
+        (&["--score", "t.csv", "--value-days", "90"], "--value-days means nothing with --score"),
+        (&["--to", "x.csv", "--out", "x"], "--to says where scores go, and nothing is scored"),
         (&["t.csv", "--model", "nbd", "--to", "t.csv"], "t.csv is the table that is scored"),
         (&["t.csv", "--model", "nbd", "--to", "p.txt"], "p.txt is neither .csv nor .parquet"),
         (&["t.csv", "--model", "nbd", "--to", "none/p.csv"], "none/p.csv lies in a folder that does not exist"),
@@ -186,11 +216,17 @@ fn options_that_mean_nothing_are_refused() {
         &["t.csv", "--model", "nbd", "--unit", "hour"][..],
         &["t.csv", "--model", "nbd", "--out", "x"],
         &["t.csv", "--model", "nbd", "--value-days", "30"],
-        &["--unit", "week"],
-        &["--to", "x.csv"],
+        &["--score", "t.csv", "--model", "hurdle"],
     ] {
         let output = tenure(dir.path(), &[&["value"], args].concat());
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", text(&output.stderr));
+    }
+    for (args, says) in [
+        (&["--score", "t.csv", "--churn-days", "45"][..], "--churn-days means nothing with --score"),
+        (&["--to", "x.csv", "--seed", "3"], "--to says where scores go, and nothing is scored"),
+    ] {
+        let error = refused(dir.path(), &[&["churn"], args].concat());
+        assert!(error.contains(says) && error.contains("leave it out"), "{args:?}: {error}");
     }
     assert!(!written(dir.path()));
 }

@@ -112,10 +112,28 @@ impl Manifest {
 
     /// The files under a folder of the run, or the one file of that name.
     pub(super) fn artefacts_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a FileFact> {
-        let inside = move |fact: &&FileFact| {
-            fact.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        self.artefacts.iter().filter(inside)
+        self.artefacts.iter().filter(move |fact| is_in(&fact.name, name))
+    }
+
+    /// The stages of a run that were made from something that is no longer what it was, and those that were made from
+    /// theirs, in order.
+    #[must_use]
+    pub fn out_of_date(&self) -> Vec<Stage> {
+        let mut stale: Vec<Stage> = Vec::new();
+        for stage in Stage::RUN {
+            let Some(made) = self.made.get(stage.name()) else { continue };
+            let comes_from = |thing: &str, other: &Stage| {
+                record(*other) == thing
+                    || self.made.get(other.name()).is_some_and(|made| made.writes.iter().any(|name| is_in(name, thing)))
+            };
+            let is_stale = made.reads.iter().any(|(thing, hash)| {
+                self.hash_of(thing) != *hash || stale.iter().any(|other| comes_from(thing, other))
+            });
+            if is_stale {
+                stale.push(stage);
+            }
+        }
+        stale
     }
 
     /// The hash of something that a stage can read: a file or all files of a folder, by name; [`INPUTS`], [`TIMELINE`]
@@ -131,6 +149,11 @@ impl Manifest {
         };
         blake3::hash(text.expect("text keys are JSON").as_bytes()).to_hex().to_string()
     }
+}
+
+/// Whether a file is the one of that name, or lies in the folder of that name.
+fn is_in(file: &str, name: &str) -> bool {
+    file.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The source files, as something that a stage reads.

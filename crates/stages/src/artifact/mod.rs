@@ -119,7 +119,7 @@ pub const VALUE_CARD_JSON: &str = "models/value_card.json";
 pub const CHURN_CONTRIBUTIONS: &str = "data/churn_contributions.parquet";
 /// The strongest reasons for each customer's churn probability, in words.
 pub const CHURN_REASONS: &str = "outputs/churn_reasons.csv";
-/// What each feature adds to the logarithm of the ratio of each customer's value to its usual spend.
+/// What each feature, and a customer's usual spend, adds to the logarithm of its forecast spend.
 pub const VALUE_CONTRIBUTIONS: &str = "data/value_contributions.parquet";
 /// The strongest reasons for each customer's value, in words.
 pub const VALUE_REASONS: &str = "outputs/value_reasons.csv";

@@ -2,10 +2,11 @@
 
 use super::{Facts, Model, Room};
 use crate::artifact;
-use crate::config::{ChurnWindow, Population};
+use crate::config::{ChurnModel, ChurnWindow, Population};
 use crate::error::Result;
-use crate::model_card::{Better, Candidate, Card, DataWindows, Metric, SegmentMetrics};
+use crate::model_card::{Better, Candidate, Card, DataWindows, Metric, Recipe, SegmentMetrics};
 use crate::summary::{Estimate, Finding, Window};
+use crate::timeline::Windows;
 
 impl Room<'_> {
     /// Writes the card, as a page and as JSON.
@@ -66,7 +67,13 @@ impl Room<'_> {
         if facts.season_rate.is_none() && config.window == ChurnWindow::Fixed {
             limits.push("There is no last year in the data, so no season is known.".to_owned());
         }
-        let training = model.windows.snapshots();
+        let recipe = |training: &[crate::time::Instant], windows: &Windows| Recipe {
+            training_from: training.first().map(ToString::to_string).unwrap_or_default(),
+            training_to: training.last().map(ToString::to_string).unwrap_or_default(),
+            training_snapshots: training.len(),
+            training_rows: self.panel.rows(training).len() as u64,
+            calibration: windows.calibrate.map(to_window),
+        };
         Card {
             name: "Churn".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -85,16 +92,18 @@ impl Room<'_> {
                         format!("customers with a purchase in the {} days before the snapshot", config.active_days)
                     }
                 },
-                training_from: training.first().map(ToString::to_string).unwrap_or_default(),
-                training_to: training.last().map(ToString::to_string).unwrap_or_default(),
-                training_snapshots: training.len(),
-                training_rows: self.panel.rows(&training).len() as u64,
-                calibration: model.windows.calibrate.map(to_window),
+                evaluated: facts.evaluation.as_ref().map(|windows| recipe(&windows.train, windows)),
+                // What calibrates is learnt from too once the level is set.
+                in_use: recipe(&model.windows.snapshots(), &model.windows),
                 test: quality.map(|q| q.window.clone()),
                 test_customers: quality.map_or(0, |q| q.customers),
             },
             horizon_days: config.horizon_days,
-            features: model.features.len(),
+            features: match model.model {
+                // One is a curve of the silence so far, the other of purchase days and their distance.
+                ChurnModel::Recency | ChurnModel::MbgNbd => 0,
+                _ => model.features.len(),
+            },
             candidates: judged
                 .iter()
                 .map(|score| Candidate {

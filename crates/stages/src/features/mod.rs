@@ -17,6 +17,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::number;
 use crate::time::Instant;
 use crate::timeline::{Timeline, Windows};
 
@@ -87,8 +88,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         "{} features at {} monthly snapshots, {} rows; {} labels of closed windows",
         facts.features.len(),
         facts.snapshots.len(),
-        facts.rows,
-        facts.label_rows
+        number::count(facts.rows),
+        number::count(facts.label_rows)
     );
     if let Some(attributes) = attributes {
         warnings.extend(attributes.warnings(&facts.features));

@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::given::read_options;
+use crate::number;
 use files::SourceFile;
 
 pub use customers::{Attribute, Customers};
@@ -122,10 +123,10 @@ pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFo
     run.set_inputs(inputs);
     let mut sentence = format!(
         "{} rows of {} {}, {} refused",
-        facts.rows_in,
+        number::count(facts.rows_in),
         facts.sources.len(),
         if facts.sources.len() == 1 { "table" } else { "tables" },
-        facts.rejected
+        number::count(facts.rejected)
     );
     if unchanged > 0 {
         sentence.push_str(&format!("; {unchanged} of {} files unchanged and not read again", files.len()));

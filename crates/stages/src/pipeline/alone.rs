@@ -53,9 +53,10 @@ fn of_log(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, to: 
     let mut histories = alone::of_log(&engine(ctx, config)?, &cleaned, &name, !counts_only, question)?;
     if let Some(lines) = facts(Stage::Clean, "quarantined").and_then(|v| v.as_u64()).filter(|lines| *lines > 0) {
         histories.notes.push(format!(
-            "{} of {} lines were set aside; `tenure run FILE` keeps them with their reasons",
+            "{} of {} lines {} set aside; `tenure run FILE` keeps them with their reasons",
             number::count(lines),
-            number::count(facts(Stage::Clean, "rows_in").and_then(|v| v.as_u64()).unwrap_or(lines))
+            number::count(facts(Stage::Clean, "rows_in").and_then(|v| v.as_u64()).unwrap_or(lines)),
+            if lines == 1 { "was" } else { "were" }
         ));
     }
     let warnings = [Stage::Ingest, Stage::Clean].map(|stage| run.manifest.warnings.get(stage.name()).cloned());

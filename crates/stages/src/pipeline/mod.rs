@@ -36,6 +36,8 @@ pub struct StageReport {
     pub facts: Value,
     /// What the reader must know.
     pub warnings: Vec<String>,
+    /// Stages of the run in the folder that were made from what this one has replaced, in order.
+    pub out_of_date: Vec<Stage>,
 }
 
 /// Runs all stages on the files and publishes the outcome in `out`, whole or not at all. A stage whose settings and
@@ -76,7 +78,8 @@ pub fn run_stage(ctx: &Ctx<'_>, config: &Config, stage: Stage, inputs: &[PathBuf
     let manifest = job.refuse_failed_checks(stage)?.folder.publish()?;
     let facts = manifest.stages.get(stage.name()).cloned().unwrap_or(Value::Null);
     let warnings = manifest.warnings.get(stage.name()).cloned().unwrap_or_default();
-    Ok(StageReport { stage, sentence, facts, warnings })
+    let out_of_date = manifest.out_of_date();
+    Ok(StageReport { stage, sentence, facts, warnings, out_of_date })
 }
 
 fn begin(config: &Config) -> Manifest {

@@ -83,6 +83,7 @@ fn table(run: &Run, given: &Given, features: &[String]) -> Result<Table> {
     let is_made = |name: &str| OF_SEGMENTS.contains(&name) && !given.has(name);
     let needed: Vec<&str> = features.iter().map(String::as_str).filter(|name| !is_made(name)).collect();
     given.require(&needed)?;
+    given.require_pasts()?;
     let made = if features.iter().any(|name| is_made(name)) {
         let model = segment::Model::load(run)?;
         let assigned = model.assign(&given.file)?;

@@ -60,11 +60,28 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
         out: out.display().to_string(),
         outputs: outputs(manifest),
         warnings: warnings(manifest),
-        next: vec![
-            format!("open {}/{}: whom to contact, first things first", out.display(), artifact::EXECUTION_PLAN),
-            format!("tenure allocate --out {} --budget N: the plan at another budget", out.display()),
-        ],
+        next: next(&plan, out),
     })
+}
+
+/// What to do with the run; a plan that contacts nobody is no list to open.
+fn next(plan: &allocate::Facts, out: &Path) -> Vec<String> {
+    let out = out.display();
+    if plan.tiers.iter().all(|tier| tier.offer == allocate::NO_OFFER || tier.customers == 0) {
+        return vec![
+            format!(
+                "nobody is offered anything; open {out}/{}: who they are and who leaves",
+                artifact::SEGMENT_SUMMARY
+            ),
+            format!(
+                "tenure sql \"select customer_id, p_churn from customer_scores order by p_churn desc\" --out {out}"
+            ),
+        ];
+    }
+    vec![
+        format!("open {out}/{}: whom to contact, first things first", artifact::EXECUTION_PLAN),
+        format!("tenure allocate --out {out} --budget N: the plan at another budget"),
+    ]
 }
 
 /// How well value is forecast; without a model also what the values are.

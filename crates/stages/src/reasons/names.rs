@@ -1,10 +1,10 @@
 //! Short names of features, for pictures and tables in which a phrase has no room.
 
-static NAMES: [(&str, &str); 30] = [
+static NAMES: [(&str, &str); 32] = [
     ("recency_days", "days since last purchase"),
     ("recency_score", "recency score"),
     ("recency_over_gap", "silence in mean gaps"),
-    ("own_rhythm", "chance of buying nothing"),
+    ("own_rhythm", "chance of silence by own rhythm"),
     ("btyd_p_alive", "chance of being alive"),
     ("btyd_purchase_days", "expected purchase days"),
     ("frequency", "orders so far"),
@@ -15,6 +15,8 @@ static NAMES: [(&str, &str); 30] = [
     ("gap_max_days", "longest gap, days"),
     ("gap_cv", "unevenness of gaps"),
     ("monetary_total", "net spend so far"),
+    ("usual_spend", "usual spend"),
+    ("spend_per_purchase_day", "spend on a purchase day"),
     ("monetary_avg", "mean order value"),
     ("order_max", "largest order"),
     ("order_last", "latest order's value"),

@@ -99,7 +99,7 @@ const NO_MONEY: &str = "amounts not known";
 const NO_GAP: &str = "no two purchase days yet to tell a rhythm";
 const NEWER: &str = "not yet a customer in this season of last year";
 
-static PHRASES: [Phrase; 54] = [
+static PHRASES: [Phrase; 56] = [
     say(
         "recency_days",
         Theme::Recency,
@@ -301,10 +301,24 @@ static PHRASES: [Phrase; 54] = [
         ["higher", "lower"],
     ),
     say(
+        "usual_spend",
+        Theme::Money,
+        Unit::Money,
+        ["usual spend {}", "spent nothing in the last year", NO_MONEY],
+        ["more", "less"],
+    ),
+    say(
+        "spend_per_purchase_day",
+        Theme::Money,
+        Unit::Money,
+        ["spends {} on a day with a purchase", "", NO_MONEY],
+        ["more", "less"],
+    ),
+    say(
         "own_rhythm",
         Theme::Rhythm,
         Unit::Share,
-        ["by its own rhythm of purchases silent with a chance of {}", "", "no rhythm known"],
+        ["chance of silence by own rhythm {}", "", "no rhythm known"],
         ["higher", "lower"],
     ),
     say(

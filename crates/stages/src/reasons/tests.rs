@@ -34,7 +34,7 @@ fn every_feature_of_the_dictionary_has_a_phrase() {
     let features: Vec<&String> = contract.columns.keys().filter(|name| !keys.contains(&name.as_str())).collect();
     assert!(features.len() > 40);
     let made = ["recency_score", "frequency_score", "monetary_score", "segment_rank", "own_rhythm"];
-    let made = made.into_iter().chain(crate::lifetimes::FEATURES);
+    let made = made.into_iter().chain(crate::lifetimes::FEATURES).chain(["usual_spend", "spend_per_purchase_day"]);
     let names: Vec<&str> = features.iter().map(|name| name.as_str()).chain(made).collect();
     for name in &names {
         let phrase = phrases::of(name).unwrap_or_else(|| panic!("{name} has no phrase"));
@@ -133,7 +133,7 @@ fn a_theme_is_not_told_by_a_member_that_pulls_the_other_way() {
     let reasons = Reasons::new(&names, &[], Outcome::Value, "");
     let found = reasons.of(&[1.0, 3.0, 9.0], &[-0.5, 0.4, 0.3], 3);
     assert_eq!(found.len(), 1);
-    assert_eq!(found[0].text, "3 orders in the last 90 days (will spend more than usual)");
+    assert_eq!(found[0].text, "3 orders in the last 90 days (speaks for more than a typical customer)");
     // What cancels out moves nothing.
     assert!(reasons.of(&[1.0, 3.0, 9.0], &[-0.5, 0.5, 0.0], 3).is_empty());
     assert!(reasons.of(&[], &[], 3).is_empty());

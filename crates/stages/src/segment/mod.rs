@@ -19,6 +19,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::{Config, RfmTies, SegmentMap};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::number;
 use crate::panel::FeatureRecord;
 use crate::time::Instant;
 
@@ -113,7 +114,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     engine.register("features", &run.read(artifact::FEATURES, Stage::Features)?)?;
     engine.register("labels", &run.read(artifact::LABELS, Stage::Features)?)?;
     let churn_days = i64::from(config.churn.horizon_days);
-    let snapshots = FeatureRecord::read(run, &[churn_days])?.snapshots;
+    let snapshots = FeatureRecord::read(run, churn_days, None)?.snapshots;
     let map = map_of(config)?;
     let ties = match config.segments.rfm_ties {
         RfmTies::Share => rfm::Ties::Share,
@@ -203,8 +204,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     run.write_json(artifact::SEGMENT_STRATEGIES, &strategy::strategies(&map, &config.segments.rules, |s| sizes[s]))?;
     run.write_json(MODEL, &model)?;
     let sentence = format!(
-        "{} customers in {} segments and {} clusters",
-        facts.customers,
+        "{} in {} segments and {} clusters",
+        number::customers(facts.customers),
         facts.segments.len(),
         facts.clusters.len()
     );

@@ -12,6 +12,10 @@ use super::check::{counted, mask};
 use super::findings::{Findings, Found, Show, examples};
 use crate::error::Result;
 
+/// What to do about repeated lines where orders have no ids.
+const KEPT: &str = "Without order ids cleaning keeps them all: they may be orders of their own. If they were exported twice, take \
+                    them out of the file, or give it a column of order ids.";
+
 /// Lines that repeat another one, within a source and across sources.
 pub(super) fn repeats(engine: &Engine, columns: &Columns, sources: usize, findings: &mut Findings) -> Result<()> {
     let frame = engine.select(query::VALIDATE_DUPLICATES.sql, &[])?;
@@ -48,6 +52,10 @@ pub(super) fn repeats(engine: &Engine, columns: &Columns, sources: usize, findin
                 ..Found::default()
             },
         );
+        // Without order ids two equal orders of a customer look like one given twice: cleaning keeps both.
+        if columns.filled("order_id") == 0 {
+            findings.cure(spec, KEPT);
+        }
     }
     Ok(())
 }

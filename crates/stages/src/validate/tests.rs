@@ -300,6 +300,16 @@ fn repeats_within_a_source_and_across_sources_are_told_apart() {
     assert_eq!(across.unexpected_count, Some(5));
     assert_eq!(across.partial_unexpected_list[0]["last_source"], "shop2.csv");
     assert_eq!(result.check("orders_in_one_source").unwrap().unexpected_count, Some(5));
+    assert!(within.remedy.contains("Cleaning keeps one of each"), "{}", within.remedy);
+    // Without order ids cleaning keeps them all, and the remedy says so.
+    for l in &mut lines {
+        l.order_id = None;
+    }
+    let result = check_of(&lines);
+    for name in ["rows_unique_within_source", "rows_unique_across_sources"] {
+        let remedy = &result.check(name).unwrap().remedy;
+        assert!(remedy.contains("Without order ids cleaning keeps them all"), "{name}: {remedy}");
+    }
 }
 
 #[test]

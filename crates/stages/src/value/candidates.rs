@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
+use tenure_math::num::Matrix;
 use tenure_math::value::{carry_forward, hurdle, smearing, stack};
 
 use super::{HALF_LIFE_DAYS, Room, TWEEDIE_POWER};
 use crate::config::ValueModel;
 use crate::error::{Error, Result};
-use crate::lifetimes::pasts;
+use crate::lifetimes::{PURCHASE_DAYS, pasts};
 use crate::panel::{self, Table};
 use crate::time::Instant;
 
@@ -30,6 +31,10 @@ const LEAST_SEEN_DAYS: f64 = 30.0;
 /// Look-back windows that the features offer, days.
 const LOOK_BACKS: [(i64, &str); 5] =
     [(30, "revenue_30d"), (60, "revenue_60d"), (90, "revenue_90d"), (180, "revenue_180d"), (365, "revenue_365d")];
+/// What the contributions to value call the yardstick that the trees correct, which is no column of the features.
+pub(crate) const USUAL_SPEND: &str = "usual_spend";
+/// What they call a customer's mean spend on a purchase day, drawn towards the shop's.
+pub(crate) const SPEND_PER_DAY: &str = "spend_per_purchase_day";
 /// What the stack weighs.
 const STACKED: [ValueModel; 5] =
     [ValueModel::CarryForward, ValueModel::MbgNbd, ValueModel::LogTarget, ValueModel::Boosting, ValueModel::Hurdle];
@@ -123,20 +128,57 @@ impl Parts {
         }
     }
 
-    /// Expected purchases times one's own mean spend on a purchase day, drawn towards the shop's.
+    /// Expected purchases times one's own mean spend on a purchase day.
     fn of_lifetimes(&self, input: &Input<'_>) -> Vec<f64> {
-        let money = amount(input.table, "monetary_total", input.rows);
-        let days = amount(input.table, "purchase_days", input.rows);
-        let each = |k: usize| (money[k] + MEAN_PURCHASES * self.mean_purchase) / (days[k] + MEAN_PURCHASES);
-        (0..input.rows.len()).map(|k| input.purchases[k] * each(k)).collect()
+        input.purchases.iter().zip(self.each(input)).map(|(days, each)| days * each).collect()
     }
 
-    /// Each feature's part in the logarithm of the ratio of spend to scale that the trees see, and what is there without
-    /// any of them last (TreeSHAP); `None` where the candidate has no such trees.
-    pub(super) fn contributions(&self, input: &Input<'_>) -> Result<Option<tenure_math::num::Matrix>> {
-        let Some(trees) = &self.trees else { return Ok(None) };
+    /// One's own mean spend on a purchase day, drawn towards the shop's.
+    fn each(&self, input: &Input<'_>) -> Vec<f64> {
+        let money = amount(input.table, "monetary_total", input.rows);
+        let days = amount(input.table, "purchase_days", input.rows);
+        let own = |(money, days)| (money + MEAN_PURCHASES * self.mean_purchase) / (days + MEAN_PURCHASES);
+        money.into_iter().zip(days).map(own).collect()
+    }
+
+    /// What the forecast of a candidate is made of, on the scale of its logarithm; `None` where its parts do not add up
+    /// there. Of the pool and the stack it is the trees that are explained.
+    pub(super) fn made_of(&self, model: ValueModel, input: &Input<'_>) -> Result<Option<MadeOf>> {
+        match (model, &self.trees) {
+            (ValueModel::Boosting | ValueModel::Pooled | ValueModel::Stack, Some(trees)) => {
+                self.made_of_trees(trees, input).map(Some)
+            }
+            (ValueModel::MbgNbd, _) => self.made_of_lifetimes(input).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// TreeSHAP of the logarithm of the ratio of spend to scale, and the logarithm of the scale less its mean.
+    fn made_of_trees(&self, trees: &boost::Fitted, input: &Input<'_>) -> Result<MadeOf> {
         let features = input.table.features.select_rows(input.rows);
-        trees.contributions(&features).map(Some).map_err(Error::math("the value trees"))
+        let ratio = trees.contributions(&features).map_err(Error::math("the value trees"))?;
+        let scales = scale(input.table, input.rows, self.scale_floor);
+        let (usual, mean) = centred(&scales);
+        let last = ratio.n_cols() - 1;
+        let mut values: Vec<Vec<f64>> = (0..last).map(|j| features.column(j)).collect();
+        let mut contributions: Vec<Vec<f64>> = (0..last).map(|j| ratio.column(j)).collect();
+        // Who spent nothing reads nothing, not the floor that only keeps the logarithm finite.
+        values.push(scales.iter().map(|c| c - self.scale_floor).collect());
+        contributions.extend([usual, ratio.column(last).iter().map(|base| base + mean).collect()]);
+        MadeOf::new(
+            input.table.names.iter().cloned().chain([USUAL_SPEND.to_owned()]).collect(),
+            &values,
+            &contributions,
+        )
+    }
+
+    /// The logarithms of the expected purchase days and of the spend on each, less their means.
+    fn made_of_lifetimes(&self, input: &Input<'_>) -> Result<MadeOf> {
+        let each = self.each(input);
+        let ((days, mean_days), (spend, mean_spend)) = (centred(&input.purchases), centred(&each));
+        let base = vec![mean_days + mean_spend; each.len()];
+        let names = [PURCHASE_DAYS, SPEND_PER_DAY].map(str::to_owned).to_vec();
+        MadeOf::new(names, &[input.purchases.clone(), each], &[days, spend, base])
     }
 
     /// Weighs the stacked candidates.
@@ -154,6 +196,31 @@ impl Parts {
         let weights = self.stack.iter().flatten();
         STACKED.iter().map(|model| model.word().to_owned()).zip(weights.copied()).collect()
     }
+}
+
+/// What a forecast is made of: values, and what each adds to the forecast's logarithm.
+#[derive(Debug)]
+pub(super) struct MadeOf {
+    /// The names of what contributes.
+    pub(super) names: Vec<String>,
+    /// Its values, one row a customer.
+    pub(super) values: Matrix,
+    /// What each adds, and last what is there without any: the logarithm of a typical customer's forecast.
+    pub(super) contributions: Matrix,
+}
+
+impl MadeOf {
+    fn new(names: Vec<String>, values: &[Vec<f64>], contributions: &[Vec<f64>]) -> Result<Self> {
+        let of = |columns: &[Vec<f64>]| Matrix::from_columns(columns).map_err(Error::math("the reasons of the values"));
+        Ok(Self { names, values: of(values)?, contributions: of(contributions)? })
+    }
+}
+
+/// Logarithms less their mean, and the mean. What rounds to nothing counts as the least number there is.
+fn centred(values: &[f64]) -> (Vec<f64>, f64) {
+    let logs: Vec<f64> = values.iter().map(|v| v.max(f64::MIN_POSITIVE).ln()).collect();
+    let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
+    (logs.into_iter().map(|v| v - mean).collect(), mean)
 }
 
 fn there<'a, T>(part: Option<&'a T>, what: &str) -> Result<&'a T> {

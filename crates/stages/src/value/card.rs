@@ -1,10 +1,13 @@
 //! The card of the value model.
 
+use super::explain::explains;
 use super::{Facts, Model, Room};
 use crate::artifact;
+use crate::config::ValueModel;
 use crate::error::Result;
-use crate::model_card::{Better, Candidate, Card, DataWindows, Metric};
-use crate::summary::{Estimate, Finding, Window};
+use crate::model_card::{Better, Candidate, Card, DataWindows, Metric, Recipe};
+use crate::summary::{Estimate, Finding, ValueScore, Window};
+use crate::timeline::Windows;
 
 impl Room<'_> {
     /// Writes the card, as a page and as JSON.
@@ -56,6 +59,16 @@ impl Room<'_> {
                     .to_owned()
             }
         }];
+        if quality.is_some() && facts.season_total.is_some() != facts.season_total_tested.is_some() {
+            let (in_use, tested) = match facts.season_total {
+                Some(_) => ("that of the season", "what was spent lately (no last year was known then)"),
+                None => ("what was spent lately", "that of the season"),
+            };
+            calibration.push(format!(
+                "The evaluation had another level than the model in use: {in_use} now, {tested} on the test window; its \
+                 portfolio error says nothing of the level in use."
+            ));
+        }
         if let Some(quality) = quality {
             calibration.push(format!(
                 "{:.1} % of outcomes lay in the interval ({:.0} % intended), {:.1} % above it.",
@@ -64,14 +77,30 @@ impl Room<'_> {
                 100.0 * quality.above_upper
             ));
         }
+        if let Some(sentence) = if_retained(&facts.if_retained) {
+            calibration.push(sentence);
+        }
         let mut unknown = Vec::new();
+        match explains(model.model) {
+            Some(sentence) => calibration.push(sentence.to_owned()),
+            None => unknown.push(
+                "Why a customer has its value: the forecast is not made of parts that add up, so there are no reasons."
+                    .to_owned(),
+            ),
+        }
         if let Finding::Missing(why) = &facts.quality {
             unknown.push(format!("How good it is: {why}."));
         }
         if let Some(why) = &facts.quantiles_missing {
             unknown.push(format!("The interval of the values: {why}."));
         }
-        let training = model.windows.snapshots();
+        let recipe = |training: &[crate::time::Instant], windows: &Windows| Recipe {
+            training_from: training.first().map(ToString::to_string).unwrap_or_default(),
+            training_to: training.last().map(ToString::to_string).unwrap_or_default(),
+            training_snapshots: training.len(),
+            training_rows: self.panel.rows(training).len() as u64,
+            calibration: windows.calibrate.map(to_window),
+        };
         Card {
             name: "Value".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -86,16 +115,17 @@ impl Room<'_> {
             ],
             data: DataWindows {
                 population: "customers with a purchase before the snapshot".to_owned(),
-                training_from: training.first().map(ToString::to_string).unwrap_or_default(),
-                training_to: training.last().map(ToString::to_string).unwrap_or_default(),
-                training_snapshots: training.len(),
-                training_rows: self.panel.rows(&training).len() as u64,
-                calibration: model.windows.calibrate.map(to_window),
+                evaluated: facts.evaluation.as_ref().map(|windows| recipe(&windows.train, windows)),
+                // What calibrates is learnt from too once the level is set.
+                in_use: recipe(&model.windows.snapshots(), &model.windows),
                 test: quality.map(|q| q.window.clone()),
                 test_customers: quality.map_or(0, |q| q.customers),
             },
             horizon_days: config.horizon_days,
-            features: model.features.len(),
+            features: match model.model {
+                ValueModel::CarryForward | ValueModel::MbgNbd => 0,
+                _ => model.features.len(),
+            },
             candidates: judged
                 .iter()
                 .map(|score| Candidate {
@@ -118,4 +148,24 @@ impl Room<'_> {
             determinism: "The same files, settings and seed give the same bytes on any number of threads.".to_owned(),
         }
     }
+}
+
+/// How well the value of those who stay is known, where it was judged.
+fn if_retained(judged: &[ValueScore]) -> Option<String> {
+    let (model, naive) = (judged.first()?, judged.last()?);
+    let percent = |error: Estimate| {
+        let interval = error.low.zip(error.high).map(|(low, high)| {
+            let (low, high) = (100.0 * low, 100.0 * high);
+            format!(" ({low:+.1} to {high:+.1} %)")
+        });
+        format!("{:+.1} %{}", 100.0 * error.value, interval.unwrap_or_default())
+    };
+    Some(format!(
+        "Value if retained, on those who stayed in the test window: R² {:.3}, portfolio error {}; the naive baseline {:.3}, \
+         {}.",
+        model.r2?,
+        percent(model.portfolio_error?),
+        naive.r2?,
+        percent(naive.portfolio_error?)
+    ))
 }

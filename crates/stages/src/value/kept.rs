@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tenure_math::boost::{self, Objective};
 use tenure_math::pace::{self, Pace, Past};
 
-use super::{MIN_TEST_ROWS, Room, TWEEDIE_POWER, candidates};
+use super::{MIN_TEST_ROWS, NAIVE, Room, TWEEDIE_POWER, candidates};
 use crate::error::{Error, Result};
 use crate::panel;
 use crate::summary::ValueScore;
@@ -117,6 +117,6 @@ impl Room<'_> {
         let actual = of(&rows.iter().map(|&i| self.panel.spend[i]).collect::<Vec<_>>());
         let predicted = of(&self.if_kept(&kept, &rows, &vec![0.0; rows.len()], mean)?);
         let naive = of(&candidates::carried(&self.input(&rows)?)?);
-        Ok(vec![self.judge("if_retained", &predicted, &actual)?, self.judge("carry_forward", &naive, &actual)?])
+        Ok(vec![self.judge("if_retained", &predicted, &actual)?, self.judge(NAIVE, &naive, &actual)?])
     }
 }

@@ -29,6 +29,7 @@ use crate::contest::{Choice, choice};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::lifetimes::Lifetimes;
+use crate::number;
 use crate::panel::{self, Panel, Season};
 use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
@@ -50,6 +51,9 @@ const MIN_ROWS: usize = 600;
 const MIN_TEST_ROWS: usize = 100;
 /// A rank correlation of so many times `1 / sqrt(n)` is reached by chance once in forty samples of unrelated numbers.
 const CHANCE: f64 = 1.96;
+/// What the naive baseline is called: the spend of the last window as it is. The candidate `carry_forward` is the same at
+/// the level that all candidates are brought to.
+pub(crate) const NAIVE: &str = "naive";
 /// The saved model.
 pub const MODEL: &str = "models/value.json";
 
@@ -70,19 +74,21 @@ pub struct Facts {
     pub deployment: Option<Windows>,
     /// The evaluation on the test window.
     pub quality: Finding<ValueQuality>,
-    /// How well the value of customers who stay is known, on those who stayed in the test window; empty where it could not
-    /// be judged.
+    /// How well the value of customers who stay is known, on those who stayed in the test window, and the naive baseline;
+    /// empty where it could not be judged.
     pub if_retained: Vec<ValueScore>,
-    /// Predicted and actual by predicted decile of the test window.
+    /// Predicted and actual by predicted decile of the test window, the highest predictions first.
     pub deciles: Vec<Decile>,
     /// The portfolio's expected spend; `None` without a model.
     pub portfolio: Option<f64>,
     /// The same by the seasonal forecast; `None` where there is no last year.
     pub season_total: Option<f64>,
+    /// The same for the test window; `None` where there was no last year then, or no evaluation.
+    pub season_total_tested: Option<f64>,
     /// Why quantiles are missing, where they are.
     pub quantiles_missing: Option<String>,
-    /// What contributes to the trees' forecasts at `as_of`, by its share of the mean absolute contribution, greatest
-    /// first; empty where the model has no trees.
+    /// What contributes to the forecasts at `as_of`, by its share of the mean absolute contribution, greatest first; of the
+    /// pool and the stack to those of their trees. Empty where the parts of the model do not add up.
     pub importance: Vec<(String, f64)>,
 }
 
@@ -190,6 +196,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             deciles: Vec::new(),
             portfolio: None,
             season_total: None,
+            season_total_tested: None,
             quantiles_missing: Some(reason),
             importance: Vec::new(),
         };
@@ -235,7 +242,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         (Finding::Missing(reason), Vec::new(), Vec::new())
     });
     if let Finding::Measured(quality) = &quality {
-        warnings.extend(loses_to_baseline(quality));
+        warnings.extend(evaluate::loses_to_baseline(quality));
     }
     let kept = kept?;
     let mut calibrated = calibrated?;
@@ -256,7 +263,13 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         }
     };
     room.write_scores(&now, &scores, &if_retained_now, &if_churned_now)?;
-    let mut importance = room.explain(&parts, &input, &scores.mean)?;
+    let mut importance = room.explain(&parts, model, scores.level, &input, &scores.mean)?;
+    if explain::explains(model).is_none() {
+        warnings.push(format!(
+            "there are no reasons for single values: those of {} are not made of parts that add up",
+            model.word()
+        ));
+    }
     let (conformal, quantiles_missing) = match scores.interval {
         Ok(conformal) => (Some(conformal), None),
         Err(reason) => {
@@ -287,6 +300,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         deciles,
         portfolio: Some(portfolio),
         season_total,
+        season_total_tested: test_total,
         quantiles_missing,
         importance,
     };
@@ -304,13 +318,14 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         lifetimes: panel.lifetimes.at(timeline.as_of)?.clone(),
     };
     run.write_json(MODEL, &saved)?;
+    let total = number::count(portfolio.max(0.0).round() as u64);
     let sentence = match &facts.quality {
         Finding::Measured(q) => format!(
-            "{portfolio:.0} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
+            "{total} expected in {horizon} days; on the test window R² {:.3}, portfolio error {:+.1} %",
             q.models[0].r2.unwrap_or(f64::NAN),
             100.0 * q.models[0].portfolio_error.map_or(f64::NAN, |e| e.value)
         ),
-        Finding::Missing(reason) => format!("{portfolio:.0} expected in {horizon} days; not evaluated: {reason}"),
+        Finding::Missing(reason) => format!("{total} expected in {horizon} days; not evaluated: {reason}"),
     };
     room.write_card(&facts, &saved)?;
     run.record(Stage::Value, &facts, warnings)?;
@@ -338,28 +353,6 @@ fn gone(engine: &Engine, run: &RunFolder) -> Result<Vec<f64>> {
     engine.register("churn_scores", &run.read(artifact::CHURN_SCORES, Stage::Churn)?)?;
     let scores = engine.select("select p_gone from churn_scores order by customer_id", &[])?;
     Ok(scores.f64s("p_gone")?.into_iter().map(|p| if p.is_finite() { p } else { 0.0 }).collect())
-}
-
-/// A warning where the carry-forward does better on the test window.
-fn loses_to_baseline(quality: &ValueQuality) -> Option<String> {
-    let (model, naive) = (quality.models.first()?, quality.models.last()?);
-    let errors = (model.portfolio_error.as_ref()?.value, naive.portfolio_error.as_ref()?.value);
-    let (worse_r2, worse_total) = (naive.r2? > model.r2?, errors.1.abs() < errors.0.abs());
-    (worse_r2 || worse_total).then(|| {
-        format!(
-            "on the test window the spend of the last window, carried forward, is nearer than the model in {}: R² {:.3} \
-             against {:.3}, portfolio error {:+.1} % against {:+.1} %",
-            match (worse_r2, worse_total) {
-                (true, true) => "single values and in total",
-                (true, false) => "single values",
-                _ => "total",
-            },
-            naive.r2.unwrap_or(f64::NAN),
-            model.r2.unwrap_or(f64::NAN),
-            100.0 * errors.1,
-            100.0 * errors.0
-        )
-    })
 }
 
 /// Parts with what the calibration rows say of the candidates made of them.

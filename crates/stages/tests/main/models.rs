@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tenure_stages::artifact::{self, Run};
-use tenure_stages::config::{ChurnModel, ChurnWindow, Config};
+use tenure_stages::config::{ChurnModel, ChurnWindow, Config, ValueModel};
 use tenure_stages::contest::Backtest;
 use tenure_stages::ctx::Stage;
 use tenure_stages::summary::Finding;
@@ -56,6 +56,43 @@ fn saved_models_score_as_they_did_and_refuse_other_features() {
 }
 
 #[test]
+fn saved_models_refuse_pasts_that_cannot_be() {
+    let dir = temp();
+    let published = Run::open(&BASE.out).unwrap();
+    let features = select(
+        &BASE.out.join(artifact::FEATURES),
+        &format!("select * from t where as_of = '{AS_OF}' order by customer_id limit 3"),
+    );
+    let names = features.names();
+    for (column, value, says) in [
+        ("purchase_days", "", "purchase_days in row 2 of f.csv is empty"),
+        ("purchase_days", "0", "purchase_days in row 2 of f.csv is 0, below 1"),
+        ("purchase_days", "1.5", "purchase_days in row 2 of f.csv is 1.5, which cannot be"),
+        ("active_span_days", "-3", "active_span_days in row 2 of f.csv is -3, below 0"),
+        ("active_span_days", "", "active_span_days in row 2 of f.csv is empty"),
+        ("tenure_days", "-1", "tenure_days in row 2 of f.csv is -1, below 0"),
+    ] {
+        let cells: Vec<Vec<Option<String>>> = names.iter().map(|name| features.opt_texts(name).unwrap()).collect();
+        let mut text = names.join(",") + "\n";
+        for row in 0..3 {
+            let line = names.iter().zip(&cells).map(|(name, cells)| match row == 1 && name == column {
+                true => value.to_owned(),
+                false => cells[row].clone().unwrap_or_default(),
+            });
+            text += &(line.collect::<Vec<_>>().join(",") + "\n");
+        }
+        let file = dir.path().join("f.csv");
+        std::fs::write(&file, text).unwrap();
+        for stage in [Stage::Churn, Stage::Value] {
+            let to = dir.path().join("x.csv");
+            let refused = pipeline::score(&published, stage, &file, &to).unwrap_err().to_string();
+            assert_eq!(refused.replace(&format!("{}/", dir.path().display()), ""), says);
+            assert!(!to.exists());
+        }
+    }
+}
+
+#[test]
 fn contributions_add_up_to_the_forecast() {
     let parts = of_run(&BASE.out, artifact::CHURN_CONTRIBUTIONS);
     let p = of_run(&BASE.out, artifact::CHURN_SCORES).f64s("p_churn").unwrap();
@@ -76,6 +113,44 @@ fn contributions_add_up_to_the_forecast() {
     assert!(reasons.rows.iter().all(|row| row[2].ends_with("the risk)")), "{:?}", reasons.rows[0]);
     let card = std::fs::read_to_string(BASE.out.join(artifact::CHURN_CARD)).unwrap();
     assert!(card.contains("# Model card: Churn") && card.contains("| AUC "), "{card}");
+}
+
+/// The contributions to value of a run add up to its margin; gives the margins, in the order of the customers.
+fn assert_value_adds_up(out: &std::path::Path, contributor: &str) -> Vec<f64> {
+    let parts = of_run(out, artifact::VALUE_CONTRIBUTIONS);
+    let margins = parts.f64s("log_spend").unwrap();
+    let names: Vec<String> =
+        parts.names().into_iter().filter(|name| !["customer_id", "log_spend"].contains(&name.as_str())).collect();
+    assert!(names.iter().any(|name| name == contributor), "{names:?}");
+    let mut sums = vec![0.0; margins.len()];
+    for name in &names {
+        for (sum, part) in sums.iter_mut().zip(parts.f64s(name).unwrap()) {
+            *sum += part;
+        }
+    }
+    assert!(sums.iter().zip(&margins).all(|(sum, margin)| (sum - margin).abs() < 1e-5));
+    // What is there without any is one and the same typical customer.
+    let base = parts.f64s("base").unwrap();
+    assert!(base.iter().all(|b| (b - base[0]).abs() < 1e-9), "{} and others", base[0]);
+    let usual = parts.f64s(contributor).unwrap();
+    assert!(usual.iter().sum::<f64>().abs() < 1e-6 * usual.len() as f64);
+    margins
+}
+
+#[test]
+fn reasons_of_value_speak_of_the_value() {
+    assert_value_adds_up(&BASE.out, "usual_spend");
+    let reasons = Csv::read(&BASE.out.join(artifact::VALUE_REASONS));
+    let worth = reasons.numbers("value_mean");
+    let mut by_worth: Vec<usize> = (0..worth.len()).collect();
+    by_worth.sort_by(|a, b| worth[*a].total_cmp(&worth[*b]));
+    let tenth = worth.len() / 10;
+    let share = |rows: &[usize], words: &str| {
+        rows.iter().filter(|&&i| reasons.rows[i][2].ends_with(words)).count() as f64 / rows.len() as f64
+    };
+    let least = share(&by_worth[..tenth], "(speaks for less than a typical customer)");
+    let most = share(&by_worth[worth.len() - tenth..], "(speaks for more than a typical customer)");
+    assert!(least > 0.9 && most > 0.9, "{least} and {most}");
 }
 
 #[test]
@@ -188,7 +263,7 @@ fn every_candidate_can_be_named() {
         assert_eq!(quality.models[0].model, model.word());
         assert!(quality.models[0].auc.value > 0.6, "{}: {:?}", model.word(), quality.models[0].auc);
     }
-    for model in tenure_stages::config::ValueModel::ALL {
+    for model in ValueModel::ALL {
         let mut config = config();
         config.value.model = Some(*model);
         pipeline::run_stage(&ctx(2), &config, Stage::Value, &[], &out).unwrap();
@@ -204,6 +279,20 @@ fn every_candidate_can_be_named() {
             "{}: quantiles cross",
             model.word()
         );
+        // The forecast in money is what the reasons add up to, or there are none.
+        let contributor = match model {
+            ValueModel::Boosting | ValueModel::Pooled | ValueModel::Stack => Some("usual_spend"),
+            ValueModel::MbgNbd => Some("spend_per_purchase_day"),
+            _ => None,
+        };
+        assert_eq!(out.join(artifact::VALUE_REASONS).exists(), contributor.is_some(), "{}", model.word());
+        let Some(contributor) = contributor else { continue };
+        let margins = assert_value_adds_up(&out, contributor);
+        if matches!(model, ValueModel::Boosting | ValueModel::MbgNbd) {
+            for (margin, mean) in margins.iter().zip(values.f64s("value_mean").unwrap()) {
+                assert!((margin.exp() - mean).abs() < 1e-5 * mean, "{}: {margin} and {mean}", model.word());
+            }
+        }
     }
 }
 

@@ -68,8 +68,32 @@ fn stage_by_stage_gives_what_the_run_gives() {
         let report = pipeline::run_stage(&ctx(2), &with_figures(), stage, &inputs, &out).unwrap();
         assert_eq!(report.stage, stage);
         assert!(!report.sentence.is_empty() && report.facts.is_object(), "{report:?}");
+        assert_eq!(report.out_of_date, Vec::new(), "after {stage:?}");
     }
     assert_eq!(differing(&BASE.out, &out, &TIMES), Vec::<String>::new());
+}
+
+#[test]
+fn a_stage_alone_says_what_is_out_of_date_after_it() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    copy(&BASE.out, &out);
+    let again = |config: &Config, stage| pipeline::run_stage(&ctx(2), config, stage, &[], &out).unwrap().out_of_date;
+    assert_eq!(again(&with_figures(), Stage::Churn), []);
+    let mut other = with_figures();
+    other.churn.model = Some(tenure_stages::config::ChurnModel::Recency);
+    assert_eq!(again(&other, Stage::Churn), [Stage::Value, Stage::Allocate, Stage::Report]);
+    assert_eq!(again(&other, Stage::Value), [Stage::Allocate, Stage::Report]);
+    assert_eq!(again(&other, Stage::Allocate), [Stage::Report]);
+    assert_eq!(again(&other, Stage::Report), []);
+    // Windows of another length have no outcomes until the features are made for them.
+    other.churn.horizon_days = 45;
+    let error = pipeline::run_stage(&ctx(2), &other, Stage::Churn, &[], &out).unwrap_err();
+    assert!(error.to_string().contains("no outcomes of windows of 45 days"), "{error}");
+    assert!(error.hint().unwrap_or_default().contains("`tenure features --churn-days 45"), "{:?}", error.hint());
+    (other.churn.horizon_days, other.value.horizon_days) = (90, 45);
+    let error = pipeline::run_stage(&ctx(2), &other, Stage::Value, &[], &out).unwrap_err();
+    assert!(error.hint().unwrap_or_default().contains("`tenure features --value-days 45"), "{:?}", error.hint());
 }
 
 #[test]

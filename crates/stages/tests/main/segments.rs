@@ -275,7 +275,7 @@ fn the_map_is_the_users_to_choose() {
     let mut longer = config();
     longer.churn.horizon_days = 45;
     let error = pipeline::run_stage(&ctx(1), &longer, Stage::Segment, &[], &out).unwrap_err();
-    assert!(error.to_string().contains("labels of windows of 45 days"), "{error}");
+    assert!(error.to_string().contains("no outcomes of windows of 45 days"), "{error}");
 
     // A map that leaves somebody out is refused before anything is read.
     settings.segments.rules[1].codes.pop();

@@ -428,7 +428,8 @@ fn setting(section: &str, canonical: &str, header: &str) -> String {
 }
 
 fn missing(file: &str, headers: &[String], column: &Canonical, section: &str) -> Error {
-    let near = nearest(headers, column.names);
+    // The only header there is stands in the sentence already.
+    let near = if headers.len() == 1 { Vec::new() } else { nearest(headers, column.names) };
     let example = near.first().map_or("its header", |h| h.as_str());
     Error::Read {
         file: file.to_owned(),

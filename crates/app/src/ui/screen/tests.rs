@@ -95,7 +95,11 @@ fn full() -> Summary {
             basis: Basis::Gross,
             window,
             customers: 5_100,
-            models: vec![value_score("boosting", 0.512), value_score("carry_forward", 0.398)],
+            models: vec![
+                value_score("boosting", 0.512),
+                value_score("carry_forward", 0.44),
+                value_score("naive", 0.398),
+            ],
             coverage: 0.806,
             coverage_intended: 0.8,
             above_upper: 0.096,
@@ -178,7 +182,7 @@ fn the_end_screen_of_a_full_run() {
     Value in 180 days (gross spend), tested on 2011-09-11 to 2011-12-10: 5,100 customers
                             R²   RMSE  MAE  Spearman   Gini      portfolio error (95 %)
       boosting (in use)  0.512  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
-      carry forward      0.398  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
+      naive              0.398  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
       80.6 % of outcomes lie in the interval (80.0 % intended), 9.6 % above it (10.0 % intended).
 
     Plan: retention offers, optimal; 9,995 of a budget of 10,000 spent
@@ -237,6 +241,10 @@ fn the_end_screen_says_what_is_missing() {
     manifest.json
     Next: open outputs/campaign_execution_plan.csv; try `tenure allocate --out tenure-out --budget 5000`
     "#);
+    // What was not judged, or is carried forward, is there all the same.
+    summary.segments[0].value_mean = Some(120.0);
+    let screen = end_screen(&summary, Style::PLAIN);
+    assert!(screen.contains("Value: not evaluated, because") && screen.contains("Churn: none, because"), "{screen}");
 }
 
 #[test]
@@ -283,7 +291,7 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
     Value in 180 days (gross spend), tested on 2011-09-11 to 2011-12-10: 5,100 customers
                             R²   RMSE  MAE  Spearman   Gini      portfolio error (95 %)
       boosting (in use)  0.512  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
-      carry forward      0.398  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
+      naive              0.398  2,310  412     0.610  0.830  -3.1 % (-11.1 % to +4.9 %)
       80.6 % of outcomes lie in the interval (80.0 % intended), 9.6 % above it (10.0 % intended).
     Plan: retention offers, optimal; 9,995 of a budget of 10,000 spent
       Light 402 · Standard 166 · Premium 36 · no offer 5,338

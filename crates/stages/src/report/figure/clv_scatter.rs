@@ -213,12 +213,13 @@ fn finding(data: &ClvScatterData, sides: &[Side]) -> String {
     let n = sides.len() as f64;
     let share = |side: Side| sides.iter().filter(|s| **s == side).count() as f64 / n;
     let (predicted, came) = (data.predicted.iter().sum::<f64>(), data.actual.iter().sum::<f64>());
-    let off = if predicted > 0.0 {
+    let off = if came > 0.0 {
+        // The sign of the portfolio error on the screen and the card.
         format!(
-            "; {} came where {} was predicted ({})",
-            number::money(came, &data.currency),
+            "; {} was predicted where {} came ({})",
             number::money(predicted, &data.currency),
-            number::change(came / predicted - 1.0)
+            number::money(came, &data.currency),
+            number::change(predicted / came - 1.0)
         )
     } else {
         String::new()

@@ -394,7 +394,7 @@ fn findings_say_what_the_numbers_say() {
     // 1,300 predicted, 1,470 came; (0.1 × 10 + 0.2 × 30) / 40 = 17.5 %.
     assert_eq!(
         finding(value_calibration::draw(&data, &note, &theme)),
-        "£1,470 came where £1,300 was predicted (+13.1 %); group 1 missed by the most money (+20.0 %), and 18 % of customers ended above their q90, where 10 % should."
+        "£1,300 was predicted where £1,470 came (−11.6 %); group 1 missed by the most money (−16.7 %), and 18 % of customers ended above their q90, where 10 % should."
     );
     let data = OfferAllocationData {
         offers: owned(&["None", "Light", "Premium"]),

@@ -71,7 +71,7 @@ pub fn draw(data: &ValueCalibrationData, note: &Caption, theme: &Theme) -> Resul
     let top = sheet.top + 34.0;
     let right = sheet.right;
     let columns =
-        [(right - 232.0, "Predicted"), (right - 160.0, "Actual"), (right - 78.0, "Difference"), (right, "Above q90")];
+        [(right - 232.0, "Predicted"), (right - 160.0, "Actual"), (right - 78.0, "Error"), (right, "Above q90")];
     let (low, high) = range(data);
     let x = Scale { low, high, from: sheet.left + 42.0, to: right - 312.0 };
     legend(&mut sheet, x.from);
@@ -96,7 +96,7 @@ pub fn draw(data: &ValueCalibrationData, note: &Caption, theme: &Theme) -> Resul
         let cells = [
             number::money(data.predicted[i], &data.currency),
             number::money(data.actual[i], &data.currency),
-            relative(data.actual[i], data.predicted[i]),
+            error(data.predicted[i], data.actual[i]),
             number::percent(data.above_q90[i]),
         ];
         let words = format!(
@@ -157,9 +157,10 @@ fn range(data: &ValueCalibrationData) -> (f64, f64) {
     (low, high + 0.03 * (high - low))
 }
 
-/// Actual against predicted, as a signed share of the prediction; a dash where the prediction is zero.
-fn relative(actual: f64, predicted: f64) -> String {
-    if predicted > 0.0 { number::change(actual / predicted - 1.0) } else { "–".to_owned() }
+/// What was predicted less what came, as a share of what came: the sign of the portfolio error on the screen and the card.
+/// A dash where nothing came.
+fn error(predicted: f64, actual: f64) -> String {
+    if actual > 0.0 { number::change(predicted / actual - 1.0) } else { "–".to_owned() }
 }
 
 fn finding(data: &ValueCalibrationData, totals: (f64, f64), everyone: u64) -> String {
@@ -174,13 +175,13 @@ fn finding(data: &ValueCalibrationData, totals: (f64, f64), everyone: u64) -> St
         .collect();
     let worst = largest(&misses);
     format!(
-        "{} came where {} was predicted ({}); group {} missed by the most money ({}), \
+        "{} was predicted where {} came ({}); group {} missed by the most money ({}), \
          and {} of customers ended above their q90, where 10 % should.",
-        number::money(totals.1, &data.currency),
         number::money(totals.0, &data.currency),
-        number::change(totals.1 / totals.0 - 1.0),
+        number::money(totals.1, &data.currency),
+        error(totals.0, totals.1),
         worst + 1,
-        relative(data.actual[worst], data.predicted[worst]),
+        error(data.predicted[worst], data.actual[worst]),
         number::percent(above)
     )
 }

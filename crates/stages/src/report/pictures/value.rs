@@ -32,19 +32,18 @@ impl Room<'_> {
     pub(super) fn value(&self, gallery: &mut Gallery) -> Result<()> {
         let facts: ValueRecord = self.run.record_of(Stage::Value)?;
         let Finding::Measured(quality) = facts.quality else { return Ok(()) };
-        let all =
-            |f: fn(&DecileRecord) -> Option<f64>| -> Option<Vec<f64>> { facts.deciles.iter().rev().map(f).collect() };
+        let all = |f: fn(&DecileRecord) -> Option<f64>| -> Option<Vec<f64>> { facts.deciles.iter().map(f).collect() };
         // Without intervals there is nothing to compare outcomes with.
         let (Some(q10), Some(q90), Some(above_q90)) = (all(|d| d.lower), all(|d| d.upper), all(|d| d.above_upper))
         else {
             return Ok(());
         };
         let data = ValueCalibrationData {
-            predicted: facts.deciles.iter().rev().map(|d| d.predicted).collect(),
-            actual: facts.deciles.iter().rev().map(|d| d.actual).collect(),
+            predicted: facts.deciles.iter().map(|d| d.predicted).collect(),
+            actual: facts.deciles.iter().map(|d| d.actual).collect(),
             q10,
             q90,
-            customers: facts.deciles.iter().rev().map(|d| d.customers).collect(),
+            customers: facts.deciles.iter().map(|d| d.customers).collect(),
             above_q90,
             horizon_days: quality.horizon_days,
             currency: self.config.data.currency.clone(),

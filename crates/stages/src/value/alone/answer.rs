@@ -5,7 +5,7 @@ use serde::Serialize;
 use tenure_math::btyd::{self, Discount, Fitted, History, Model, Money, Past, Span, TimeUnit, gamma_gamma};
 use tenure_tables::store::Column;
 
-use super::{Columns, Question, Source, refused, word_of};
+use super::{Columns, Question, Source, refused, require_enough, word_of};
 use crate::error::{Error, Result};
 use crate::number;
 use crate::time::Instant;
@@ -190,6 +190,8 @@ struct Said {
 /// # Errors
 /// [`Error::Input`] where the customers determine no model.
 pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Result<(Answer, Columns)> {
+    let again = given.repeats.iter().filter(|repeats| **repeats > 0).count() as u64;
+    require_enough(model.name(), &given.file, given.ids.len() as u64, again)?;
     // Without a unit the model is per unit of the table, whichever that is; nothing below then looks ahead.
     let unit = given.unit.unwrap_or(TimeUnit::Week);
     let fitted = History::new(&given.repeats, &given.last, &given.observed, unit)
@@ -229,7 +231,7 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
         unit: given.unit.map(word_of),
         observed_until: given.observed_until,
         customers: given.ids.len() as u64,
-        customers_repeating: given.repeats.iter().filter(|repeats| **repeats > 0).count() as u64,
+        customers_repeating: again,
         repeat_purchases: given.repeats.iter().map(|repeats| u64::from(*repeats)).sum(),
         parameters: fitted
             .parameters()
@@ -322,9 +324,8 @@ fn spend(given: &Histories, notes: &mut Vec<String>) -> Result<Option<gamma_gamm
     }
     if unpaid > 0 {
         notes.push(format!(
-            "{} customers who bought again spent 0 on it: they take no part in the model of spend and have no lifetime \
-             value",
-            number::count(unpaid)
+            "{} who bought again and spent 0 on it take no part in the model of spend and have no lifetime value",
+            number::customers(unpaid)
         ));
     }
     match gamma_gamma::fit(&repeats, &means) {
@@ -417,7 +418,7 @@ fn columns(given: Histories, said: &[Said]) -> Columns {
         ("p_no_purchase", all(|said| said.silent)),
     ]);
     if has_money {
-        columns.extend([("expected_spend", all(|said| said.spend)), ("clv", all(|said| said.clv))]);
+        columns.extend([("spend_per_purchase", all(|said| said.spend)), ("clv", all(|said| said.clv))]);
     }
     columns
 }

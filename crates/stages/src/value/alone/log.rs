@@ -9,6 +9,7 @@ use tenure_tables::query;
 use super::answer::Histories;
 use super::{Question, Source};
 use crate::error::{Error, Result};
+use crate::number;
 use crate::time::{DAY_US, Instant};
 
 /// 1900-01-01 in days before 1970-01-01.
@@ -56,6 +57,23 @@ pub(crate) fn histories(
         ids,
         unit: Some(unit),
         observed_until: Some(Instant((end - DAYS_TO_1970) * DAY_US)),
-        notes: Vec::new(),
+        notes: unpaid(engine)?.into_iter().collect(),
     })
+}
+
+/// A note on orders of nothing but amounts of 0, which are no purchases where there is money: a count of purchases, as in
+/// published fits, has them.
+fn unpaid(engine: &Engine) -> Result<Option<String>> {
+    let orders = engine.select(
+        "select count(*) as n from (
+             select customer_id from cleaned group by customer_id, order_id, ordered_at having max(abs(amount)) = 0
+         ) as unpaid",
+        &[],
+    )?;
+    let counted = match orders.one_i64("n")? {
+        0 => return Ok(None),
+        1 => "1 order whose amount is 0 is no purchase here; to count it".to_owned(),
+        n => format!("{} orders whose amount is 0 are no purchases here; to count them", number::count(n as u64)),
+    };
+    Ok(Some(format!("{counted}, leave the column of amounts out")))
 }

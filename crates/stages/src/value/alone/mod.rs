@@ -146,8 +146,8 @@ impl Question {
             return input(format!("--periods cannot be {periods}"), "--periods", "choose 1 to 1000 occasions");
         }
         let discount = options.discount.unwrap_or(Self::DISCOUNT);
-        if !(0.0..=10.0).contains(&discount) {
-            let cure = "give the yearly rate, such as 0.1 for 10 %, from 0 to 10";
+        if !(0.0..=1.0).contains(&discount) {
+            let cure = "give the yearly rate as a share from 0 to 1: 0.1 is 10 %";
             return input(format!("--discount cannot be {discount}"), "--discount", cure);
         }
         Ok(Self { model, unit, days, periods, discount })
@@ -164,6 +164,18 @@ pub enum Source {
     Occasions,
     /// An order log.
     OrderLog,
+}
+
+/// Customers that a fit needs at least: two histories determine two parameters or four exactly, and teach nothing.
+const LEAST_CUSTOMERS: usize = 10;
+
+/// Refuses a fit to so few customers. Where nobody bought again the fit itself has a better word for it.
+fn require_enough(name: &str, file: &str, customers: u64, again: u64) -> Result<()> {
+    let found = usize::try_from(customers).unwrap_or(usize::MAX);
+    if found >= LEAST_CUSTOMERS || again == 0 {
+        return Ok(());
+    }
+    Err(refused(name, file, tenure_math::Error::TooFew { what: "a fit to customers", needed: LEAST_CUSTOMERS, found }))
 }
 
 /// A refused estimation, as a fault of the data with a cure.

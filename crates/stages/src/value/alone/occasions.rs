@@ -4,7 +4,7 @@ use tenure_math::btyd::bg_bb::{self, Occasions};
 use tenure_tables::store::Column;
 
 use super::answer::{Answer, Customer, Estimate};
-use super::{Columns, Question, Source, refused};
+use super::{Columns, Question, Source, refused, require_enough};
 use crate::error::Result;
 
 /// Rows that are shown.
@@ -27,6 +27,9 @@ pub(crate) struct Periods {
 /// # Errors
 /// [`crate::Error::Input`] where the rows determine no model.
 pub(crate) fn answer(question: &Question, given: &Periods) -> Result<(Answer, Columns)> {
+    let again =
+        given.pasts.iter().zip(&given.counts).filter(|(past, _)| past.repeats > 0).map(|(_, count)| count).sum();
+    require_enough("BG/BB", &given.file, given.counts.iter().sum(), again)?;
     let fitted = bg_bb::fit(&given.pasts, &given.counts).map_err(|e| refused("BG/BB", &given.file, e))?;
     let process = fitted.process;
     let alive: Vec<f64> = given.pasts.iter().map(|past| process.p_alive_next(past)).collect();
