@@ -362,8 +362,9 @@ struct Calibrated {
     raw: Vec<Vec<f64>>,
     /// What these rows' customers spent.
     spend: Vec<f64>,
-    /// The same over what the MBG/NBD expected of them; older rows count less. `None` where nothing was spent.
-    spend_over_lifetimes: Option<f64>,
+    /// The same over the spend of their last windows, and over what the MBG/NBD expected of them; older rows count less.
+    /// `None` where nothing was spent.
+    spend_over: Option<[f64; 2]>,
 }
 
 /// Predictions of some rows.
@@ -460,9 +461,16 @@ impl Room<'_> {
         let spend = self.spend(&rows);
         let ages = self.panel.age_weights(&rows, HALF_LIFE_DAYS);
         let total = |of: &[f64]| of.iter().zip(&ages).map(|(v, w)| v * w).sum::<f64>();
-        let expected = total(&parts.predict(ValueModel::MbgNbd, &self.input(&rows)?)?);
-        let spend_over_lifetimes = (expected > 0.0).then(|| total(&spend) / expected).filter(|ratio| *ratio > 0.0);
-        Ok(Calibrated { parts, raw, spend, spend_over_lifetimes })
+        let simple = self.simple(&parts, &rows)?.map(|of| total(&of));
+        let spend_over = simple.map(|of| total(&spend) / of);
+        let spend_over = spend_over.iter().all(|ratio| *ratio > 0.0 && ratio.is_finite()).then_some(spend_over);
+        Ok(Calibrated { parts, raw, spend, spend_over })
+    }
+
+    /// The two simple forecasts of what rows will spend: the spend of the last window, and what the MBG/NBD expects.
+    fn simple(&self, parts: &Parts, rows: &[usize]) -> Result<[Vec<f64>; 2]> {
+        let input = self.input(rows)?;
+        Ok([parts.predict(ValueModel::CarryForward, &input)?, parts.predict(ValueModel::MbgNbd, &input)?])
     }
 
     fn spend(&self, rows: &[usize]) -> Vec<f64> {
@@ -519,7 +527,8 @@ impl Room<'_> {
     }
 
     /// Scores rows of one snapshot by the candidate in place `k`: at the total of the seasonal forecast where there is
-    /// one, else at what the MBG/NBD expects, as far as calibration rows spent what it had expected of them.
+    /// one, else half way, in logarithms, between what was spent lately and what the MBG/NBD expects, each as far as
+    /// calibration rows spent what it had said of them. The one overrates what was a season, the other what will be one.
     fn score(
         &self,
         calibrated: &Calibrated,
@@ -529,10 +538,11 @@ impl Room<'_> {
         season: Option<f64>,
     ) -> Result<Scores> {
         let sum: f64 = raw.iter().sum();
-        let total = match (season, calibrated.spend_over_lifetimes) {
+        let total = match (season, calibrated.spend_over) {
             (Some(total), _) => total,
-            (None, Some(ratio)) => {
-                ratio * calibrated.parts.predict(ValueModel::MbgNbd, &self.input(rows)?)?.iter().sum::<f64>()
+            (None, Some(ratios)) => {
+                let simple = self.simple(&calibrated.parts, rows)?.map(|of| of.iter().sum::<f64>());
+                simple.iter().zip(ratios).map(|(total, ratio)| total * ratio).product::<f64>().sqrt()
             }
             (None, None) => sum,
         };
