@@ -1,8 +1,37 @@
 //! What a plan is held to besides its budget.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use super::Method;
 use super::offers::Cap;
+
+/// The limits of the plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConstraintsConfig {
+    /// Money for the plan; `None` = the table's default ([`Config::budget`]).
+    #[serde(with = "super::auto_is_none")]
+    pub budget: Option<f64>,
+    /// How the plan is found.
+    pub method: Method,
+    /// Share of the customers kept without an offer.
+    pub holdout_share: f64,
+    /// Least net per unit of cost.
+    pub min_roi: f64,
+    /// Most customers with any offer: a share (0..=1) or a count (above 1).
+    pub max_contacts: f64,
+    /// File of the customers who are never to be contacted; empty = none.
+    pub suppress: String,
+    /// What the plan makes the most of; read through [`Config::risk`].
+    pub risk: String,
+    /// Offer to share (0..=1) or count (above 1); read through [`Config::cap`].
+    pub caps: BTreeMap<String, f64>,
+    /// Limits on some offers to some segments.
+    #[serde(default)]
+    pub limits: Vec<LimitConfig>,
+}
 
 /// A limit on some offers to some customers. What is not set does not bind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
-pub use limits::{LimitConfig, Risk};
+pub use limits::{ConstraintsConfig, LimitConfig, Risk};
 pub use offers::{ASSUMED, Cap, Offer};
 pub use overrides::Overrides;
 pub use segments::{SegmentRule, SegmentsConfig};
@@ -270,32 +270,6 @@ pub struct OffersConfig {
     /// The user's own table.
     #[serde(default)]
     pub custom: Vec<Offer>,
-}
-
-/// The limits of the plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ConstraintsConfig {
-    /// Money for the plan; `None` = the table's default ([`Config::budget`]).
-    #[serde(with = "auto_is_none")]
-    pub budget: Option<f64>,
-    /// How the plan is found.
-    pub method: Method,
-    /// Share of the customers kept without an offer.
-    pub holdout_share: f64,
-    /// Least net per unit of cost.
-    pub min_roi: f64,
-    /// Most customers with any offer: a share (0..=1) or a count (above 1).
-    pub max_contacts: f64,
-    /// File of the customers who are never to be contacted; empty = none.
-    pub suppress: String,
-    /// What the plan makes the most of; read through [`Config::risk`].
-    pub risk: String,
-    /// Offer to share (0..=1) or count (above 1); read through [`Config::cap`].
-    pub caps: BTreeMap<String, f64>,
-    /// Limits on some offers to some segments.
-    #[serde(default)]
-    pub limits: Vec<LimitConfig>,
 }
 
 /// Figures and intervals.
