@@ -116,6 +116,8 @@ fn another_budget_needs_no_new_models() {
             artifact::OFFER_PLAN,
             artifact::ALLOCATION,
             artifact::OPTIMIZATION_METRICS,
+            artifact::RATE_SENSITIVITY,
+            artifact::SEGMENT_BUDGET,
             artifact::SEGMENT_SUMMARY,
         ]
     );
