@@ -28,6 +28,8 @@ pub enum Stage {
     Report,
     /// The contest of the models; no part of a run.
     Backtest,
+    /// An earlier plan beside what customers did; no part of a run.
+    Hindsight,
     /// Proof that nothing of the future was seen; no part of a run.
     Audit,
 }
@@ -47,9 +49,9 @@ impl Stage {
     ];
 
     /// All stages.
-    pub const ALL: [Self; 11] = {
+    pub const ALL: [Self; 12] = {
         let [a, b, c, d, e, f, g, h, i] = Self::RUN;
-        [a, b, c, d, e, f, g, h, i, Self::Backtest, Self::Audit]
+        [a, b, c, d, e, f, g, h, i, Self::Backtest, Self::Hindsight, Self::Audit]
     };
 
     /// The stage's word: the same in commands, folders and documents.
@@ -66,6 +68,7 @@ impl Stage {
             Self::Allocate => "allocate",
             Self::Report => "report",
             Self::Backtest => "backtest",
+            Self::Hindsight => "hindsight",
             Self::Audit => "audit",
         }
     }

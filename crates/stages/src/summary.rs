@@ -4,6 +4,7 @@
 //! [`Finding::Missing`] with the reason, never a number.
 
 use serde::{Deserialize, Serialize};
+pub use tenure_math::allocate::hindsight::Cover;
 
 use crate::config::{Basis, Method, OfferTable, RateKind, ValueReading};
 
@@ -328,6 +329,9 @@ pub struct TruthRow {
     pub regret: f64,
     /// Regret as a share of the oracle's true net.
     pub regret_share: Option<f64>,
+    /// Whom it reached of those who then left, and what these had spent in the 180 days before: all that a shop without a
+    /// known truth can see (`tenure backtest --plan`).
+    pub cover: Cover,
 }
 
 /// What a run said, and what is true in a generated world.

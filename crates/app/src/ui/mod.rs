@@ -5,6 +5,7 @@ mod answer;
 mod audit;
 mod backtest;
 mod describe;
+mod hindsight;
 mod number;
 mod plan;
 mod preview;
@@ -27,6 +28,7 @@ use tenure_stages::features::Description;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::audit::Facts;
+use tenure_stages::pipeline::hindsight::Outcomes;
 use tenure_stages::pipeline::{self, StageReport};
 use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
@@ -122,6 +124,18 @@ pub(crate) fn show_backtest(report: &StageReport, facts: &Backtest, format: Form
         Format::Table => print(&backtest::page(facts, Style::of(std::io::stdout().is_terminal()))),
         Format::Json => print(&json(&as_value(facts))),
         Format::Csv => print(&csv(&as_value(facts))),
+    }
+}
+
+/// Shows an earlier plan beside what customers did.
+pub(crate) fn show_hindsight(report: &StageReport, found: &Outcomes, format: Format) -> Result<(), Error> {
+    if !matches!(format, Format::Json | Format::Csv) {
+        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
+    }
+    match format {
+        Format::Table => print(&hindsight::page(found, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(found))),
+        Format::Csv => print(&csv(&as_value(found))),
     }
 }
 

@@ -309,12 +309,13 @@ fn assumed(plan: &Plan) -> String {
 }
 
 fn truth(rows: &[TruthRow]) -> Vec<String> {
-    let mut table = vec![["Truth", "spends", "true net", "regret", ""].map(str::to_owned).to_vec()];
+    let mut table = vec![["Truth", "spends", "covers", "true net", "regret", ""].map(str::to_owned).to_vec()];
     let in_money = money_like(rows.iter().map(|row| row.true_net));
     for row in rows.iter().take(MOST_TRUTHS) {
         table.push(vec![
             row.plan.clone(),
             in_money(row.spend),
+            or_nothing(row.cover.per_unit(), |unit| fixed(unit, 1)),
             in_money(row.true_net),
             in_money(row.regret),
             or_nothing(row.regret_share, percent),

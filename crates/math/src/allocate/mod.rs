@@ -35,6 +35,7 @@ mod dual;
 pub mod expected;
 pub mod explain;
 mod greedy;
+pub mod hindsight;
 mod instance;
 mod limit;
 mod lp;
@@ -162,7 +163,38 @@ pub struct CurvePoint {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
-    best(problem, POLISH, Method::Lagrange)
+    best(problem, POLISH, Method::Lagrange, None)
+}
+
+/// As [`solve`], where a plan of nearly the same problem is known: one whose nets or costs differ a little. It is where the
+/// search starts if none other is at hand, so that a plan is found also where floors leave little room.
+///
+/// # Errors
+/// As [`solve`]; [`Error::Shape`] where `near` is not of the same customers, [`Error::Parameter`] where it names an offer
+/// that there is not.
+///
+/// ```
+/// use tenure_math::allocate::{Problem, solve, solve_near};
+/// let problem = Problem {
+///     n_customers: 2,
+///     offers: 1,
+///     net: &[7.0, 5.0],
+///     cost: &[6.0, 5.0],
+///     budget: Some(6.0),
+///     caps: &[None],
+///     eligible: None,
+///     allowed: None,
+///     limits: &[],
+/// };
+/// assert_eq!(solve_near(&problem, &[None, Some(0)])?, solve(&problem)?);
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
+pub fn solve_near(problem: &Problem<'_>, near: &[Option<usize>]) -> Result<Plan> {
+    num::require_len("near", problem.n_customers, near.len())?;
+    if let Some(k) = near.iter().flatten().find(|k| **k >= problem.offers) {
+        return Err(Error::Parameter { name: "near", value: *k as f64, expected: "an offer of the problem" });
+    }
+    best(problem, POLISH, Method::Lagrange, Some(near))
 }
 
 /// The best plan there is, proved by branch and bound: `gap` is 0 (to a cent where all nets are whole cents, else to 1e-9
@@ -194,7 +226,7 @@ pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn exact(problem: &Problem<'_>, nodes: usize) -> Result<Plan> {
-    best(problem, nodes, Method::Exact)
+    best(problem, nodes, Method::Exact, None)
 }
 
 /// The common rule, for comparison: customers in the order of their best offer's expected value, the highest first; each
@@ -225,7 +257,7 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
         let budget = budgets[at];
         instance.set_budget(problem, budget)?;
         let own = Problem { budget: Some(budget), ..*problem };
-        let (dual, found) = match priced(&own, &mut instance, POLISH_POINT) {
+        let (dual, found) = match priced(&own, &mut instance, POLISH_POINT, None) {
             Ok(made) => made,
             Err(error) => {
                 refused = Some(error);
@@ -267,30 +299,35 @@ struct Found {
     nodes: usize,
 }
 
-fn best(problem: &Problem<'_>, nodes: usize, method: Method) -> Result<Plan> {
+fn best(problem: &Problem<'_>, nodes: usize, method: Method, near: Option<&[Option<usize>]>) -> Result<Plan> {
     let mut instance = Instance::new(problem)?;
-    let (dual, found) = priced(problem, &mut instance, nodes)?;
+    let (dual, found) = priced(problem, &mut instance, nodes, near)?;
     Ok(plan(problem, &instance, &dual, &found, method))
 }
 
 /// Prices of the relaxed problem and a whole plan. Where some offer would break a ceiling by itself, the plan and its bound
 /// come of the problem without it: a part of it at the margin has a price, but no whole plan has it.
-fn priced(problem: &Problem<'_>, instance: &mut Instance<'_>, nodes: usize) -> Result<(Dual, Found)> {
+fn priced(
+    problem: &Problem<'_>,
+    instance: &mut Instance<'_>,
+    nodes: usize,
+    near: Option<&[Option<usize>]>,
+) -> Result<(Dual, Found)> {
     instance.strict = false;
     let dual = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
     if !instance.has_too_dear() {
-        let found = search(instance, &dual, nodes)?;
+        let found = search(instance, &dual, nodes, near)?;
         return Ok((dual, found));
     }
     instance.strict = true;
     let strict = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
-    let mut found = search(instance, &strict, nodes)?;
+    let mut found = search(instance, &strict, nodes, near)?;
     found.bound = found.bound.min(dual.bound);
     Ok((dual, found))
 }
 
 /// The relaxed plan made whole, and as much of the gap closed as `nodes` allow.
-fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize) -> Result<Found> {
+fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize, near: Option<&[Option<usize>]>) -> Result<Found> {
     let closed = |net: f64| dual.bound - net <= 1e-9 * dual.bound.abs();
     let mut state = State::new(instance, dual.choice.clone());
     let mut at_hand = state.mend(&dual.y, &dual.core).then(|| state.net());
@@ -298,6 +335,14 @@ fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize) -> Result<Found> {
     if at_hand.is_none_or(|net| !closed(net) && doubtful(net)) {
         let mut other = greedy::fill(instance);
         if other.is_feasible() && at_hand.is_none_or(|net| other.net() > net) && other.mend(&dual.y, &dual.core) {
+            at_hand = Some(other.net());
+            state = other;
+        }
+    }
+    if let (None, Some(near)) = (at_hand, near) {
+        let choice = near.iter().enumerate().map(|(i, k)| k.filter(|&k| instance.may(i, k)).unwrap_or(instance.offers));
+        let mut other = State::new(instance, choice.map(|k| k as u32).collect());
+        if other.mend(&dual.y, &dual.core) {
             at_hand = Some(other.net());
             state = other;
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tenure_math::allocate::expected::OfferTable;
 use tenure_math::allocate::risk::{self, Decision, Distribution, Draws, RateBelief, Risk, Uncertainty};
-use tenure_math::allocate::{Plan, Problem, solve};
+use tenure_math::allocate::{Plan, Problem, solve_near};
 use tenure_math::rng;
 
 use super::people::People;
@@ -76,7 +76,8 @@ pub(super) fn doubt(
     let seed = rng::seed_of(config.run.seed, "allocate/draws", 0);
     let draws = Draws::new(table, &people.prospects, &uncertainty, risk::DRAWS, seed)
         .map_err(Error::math("the draws of what may be"))?;
-    let anew = |net: &[f64], cost: &[f64]| solve(&Problem { net, cost, ..*problem });
+    let at_hand = plan.choice.clone();
+    let anew = |net: &[f64], cost: &[f64]| solve_near(&Problem { net, cost, ..*problem }, &at_hand);
     let decision = Decision { draws: &draws, admissible: Some(allowed), solve: &anew };
     let wanted = match config.risk() {
         config::Risk::Mean => Risk::Mean,
@@ -104,6 +105,12 @@ pub(super) fn doubt(
     let net = Distribution::new(&nets, alpha).map_err(Error::math("the distribution of the net"))?;
     let again =
         decision.stability(&plan.choice, risk::REOPTIMISED).map_err(Error::math("the stability of the assignments"))?;
+    if again.without_plan > 0 {
+        warnings.push(format!(
+            "under {} of {} draws no plan that keeps all limits was found; there no assignment counts as stable",
+            again.without_plan, again.draws
+        ));
+    }
     Ok(Doubted {
         facts: Doubt {
             risk: config.constraints.risk.clone(),

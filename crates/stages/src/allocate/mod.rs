@@ -1,11 +1,12 @@
 //! Allocate: churn probabilities and values to the offer that each customer gets under a budget, with a certificate.
 //!
-//! Who may be contacted ([`people`], [`holdout`]) and what the plan is held to ([`limits`]) make the problem; the plan is
+//! Who may be contacted ([`people`], [`holdout`]) and what the plan is held to ([`limits`]) make the problem ([`ground`]); the plan is
 //! told by offer and segment ([`tell`]), put to the test under other parameters ([`doubt`]), explained customer by
 //! customer ([`why`]), and written ([`write`]).
 
 pub mod diff;
 mod doubt;
+mod ground;
 mod holdout;
 mod limits;
 mod people;
@@ -19,16 +20,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tenure_math::allocate::expected::{self, OfferTable};
 use tenure_math::allocate::risk::Distribution;
-use tenure_math::allocate::{self, Limit, LimitUse, Plan, Problem};
+use tenure_math::allocate::{self, LimitUse, Plan, Problem};
 use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::{ASSUMED, Config, Method, RateKind};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
-use crate::permission::{Barred, Permissions};
+use ground::Ground;
 
-pub(crate) use rules::ranked;
+pub(crate) use rules::{ranked, rivals};
 
 /// The budget curve has this many points besides the chosen budget.
 const CURVE_POINTS: usize = 24;
@@ -215,38 +216,10 @@ pub struct RateRow {
 /// [`Error::Corrupt`] when the plan's own arithmetic does not hold.
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let mut warnings = Vec::new();
-    let people = people::population(config, engine, run, &mut warnings)?;
-    let as_of = run.timeline()?.as_of;
-    let permissions = Permissions::of_run(config, engine, run, as_of)?;
-    let barred: Vec<Option<Barred>> = people.ids.iter().map(|id| permissions.barred(id)).collect();
-    let may: Vec<bool> = barred.iter().map(Option::is_none).collect();
-    let held_out = holdout::draw(config.constraints.holdout_share, config.run.seed, &people.segments, &may);
-    let table = offer_table(config);
-    let (net, cost) = table.evaluate(&people.prospects).map_err(Error::math("the offers' expected value"))?;
-    let n = people.ids.len();
-    let eligible: Vec<bool> = (0..n).map(|i| may[i] && !held_out[i]).collect();
-    // Below the least return an offer is no option.
-    let min_roi = config.constraints.min_roi;
-    let allowed: Vec<bool> = net
-        .iter()
-        .zip(&cost)
-        .enumerate()
-        .map(|(at, (net, cost))| eligible[at / table.offers.len()] && *net >= min_roi * cost)
-        .collect();
-    let caps = config.caps(n);
-    let asked = limits::Asked::of(config, &table, &people)?;
-    let limits: Vec<Limit<'_>> = asked.limits();
-    let problem = Problem {
-        n_customers: n,
-        offers: table.offers.len(),
-        net: &net,
-        cost: &cost,
-        budget: Some(config.budget()),
-        caps: &caps,
-        eligible: Some(&eligible),
-        allowed: (min_roi > 0.0).then_some(&allowed),
-        limits: &limits,
-    };
+    let ground = Ground::of(config, engine, run, &mut warnings)?;
+    let limits = ground.limits();
+    let problem = ground.problem(&limits);
+    let Ground { table, people, barred, held_out, allowed, .. } = &ground;
     let made = match config.constraints.method {
         Method::Exact => allocate::exact(&problem, NODES),
         Method::Optimal | Method::Greedy => allocate::solve(&problem),
@@ -257,17 +230,17 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         Method::Greedy => Plan { bound: best.bound, gap: best.bound - greedy.net, ..greedy.clone() },
         Method::Optimal | Method::Exact => best,
     };
-    let doubt = doubt::doubt(config, run, &table, &people, &problem, &allowed, &mut plan, &mut warnings)?;
+    let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings)?;
     let curve = curve(&problem, config.budget())?;
     let facts = tell::Told {
         config,
-        table: &table,
-        people: &people,
+        table,
+        people,
         plan: &plan,
         greedy: &greedy,
         problem: &problem,
-        held_out: &held_out,
-        barred: &barred,
+        held_out,
+        barred,
         curve,
         doubt: doubt.facts,
     }
@@ -282,8 +255,8 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         };
         warnings.push(format!("the plan makes no offer: {why}"));
     }
-    let reasons = why::of(&table, &people, &plan, &allowed, &facts, &held_out, &barred)?;
-    write::write(run, &table, &people, &plan, &problem, &held_out, &facts, &reasons, &doubt.stability)?;
+    let reasons = why::of(table, people, &plan, allowed, &facts, held_out, barred)?;
+    write::write(run, table, people, &plan, &problem, held_out, &facts, &reasons, &doubt.stability)?;
     let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
     let sentence = format!(
         "{} plan with {} offers: {contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",

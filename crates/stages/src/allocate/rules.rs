@@ -1,6 +1,15 @@
 //! Common rules to compare a plan with.
 
-use tenure_math::allocate::Problem;
+use rand::RngExt;
+use tenure_math::allocate::{self, Problem};
+use tenure_math::rng;
+use tenure_tables::engine::Engine;
+
+use super::ground::Ground;
+use super::infeasible;
+use crate::artifact::RunFolder;
+use crate::config::Config;
+use crate::error::Result;
 
 /// The plan of a common rule, and its net: go down a list, give everybody the offer with the best expected net (the
 /// cheapest where none earns its cost), until the budget is spent.
@@ -27,4 +36,45 @@ pub(crate) fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> (Vec<
         }
     }
     (choice, net)
+}
+
+/// The place of customer `i` in the `draw`-th random list.
+pub(super) fn chance(seed: u64, draw: u64, i: usize) -> f64 {
+    let task = if draw == 0 { "allocate/random".to_owned() } else { format!("allocate/random/{draw}") };
+    rng::stream(seed, &task, i as u64).random()
+}
+
+/// The plans of common rules on the same ground as a run's own.
+pub(crate) struct Rivals {
+    /// The customers, ascending.
+    pub(crate) ids: Vec<String>,
+    /// The offers that can be made.
+    pub(crate) offers: Vec<String>,
+    /// What each offer draws from the budget, customers x offers, money.
+    pub(crate) cost: Vec<f64>,
+    /// Each rule with its plan.
+    pub(crate) plans: Vec<(&'static str, Vec<Option<usize>>)>,
+    /// Plans of random lists, which stand for one rule together.
+    pub(crate) random: Vec<Vec<Option<usize>>>,
+}
+
+/// What common rules would do where a run has made its plan, with `random` random lists.
+///
+/// # Errors
+/// Engine and file errors; a refused computation.
+pub(crate) fn rivals(config: &Config, engine: &Engine, run: &RunFolder, random: u64) -> Result<Rivals> {
+    let ground = Ground::of(config, engine, run, &mut Vec::new())?;
+    let limits = ground.limits();
+    let problem = ground.problem(&limits);
+    let of = &ground.people.prospects;
+    let greedy = allocate::greedy(&problem).map_err(infeasible)?.choice;
+    let (by_value, by_risk) = (ranked(&problem, |i| of[i].value).0, ranked(&problem, |i| of[i].p_churn).0);
+    let random = (0..random).map(|draw| ranked(&problem, |i| chance(config.run.seed, draw, i)).0).collect();
+    Ok(Rivals {
+        ids: ground.people.ids.clone(),
+        offers: ground.table.offers.iter().map(|offer| offer.name.clone()).collect(),
+        cost: problem.cost.to_vec(),
+        plans: vec![("greedy", greedy), ("top value", by_value), ("top risk", by_risk)],
+        random,
+    })
 }

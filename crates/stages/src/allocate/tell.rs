@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use rand::RngExt;
 use tenure_math::allocate::expected::{self, OfferTable};
-use tenure_math::allocate::{Plan, Problem, explain, solve};
-use tenure_math::rng;
+use tenure_math::allocate::{Plan, Problem, explain, solve_near};
 
 use super::people::People;
-use super::{CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, infeasible, ranked};
+use super::{CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, infeasible, ranked, rules::chance};
 use crate::artifact;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -46,9 +44,8 @@ impl Told<'_> {
         for why in self.barred.iter().flatten() {
             *barred.entry(why.word().to_owned()).or_insert(0) += 1;
         }
-        let anew = |net: &[f64], cost: &[f64]| solve(&Problem { net, cost, ..*problem });
+        let anew = |net: &[f64], cost: &[f64]| solve_near(&Problem { net, cost, ..*problem }, &plan.choice);
         let rates = explain::rate_sensitivity(table, &people.prospects, &plan.choice, &anew).map_err(infeasible)?;
-        let random = |i: usize| rng::stream(config.run.seed, "allocate/random", i as u64).random::<f64>();
         let caps = |k: usize| problem.caps[k].map(|cap| cap as f64);
         let facts = Facts {
             table: table.name.clone(),
@@ -72,7 +69,7 @@ impl Told<'_> {
             greedy_net: self.greedy.net,
             top_value_net: ranked(problem, |i| people.prospects[i].value).1,
             top_risk_net: ranked(problem, |i| people.prospects[i].p_churn).1,
-            random_net: ranked(problem, random).1,
+            random_net: ranked(problem, |i| chance(config.run.seed, 0, i)).1,
             holdout: self.held_out.iter().filter(|h| **h).count() as u64,
             barred,
             customers: people.ids.len() as u64,

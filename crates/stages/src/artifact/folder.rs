@@ -364,8 +364,10 @@ impl RunFolder {
     }
 
     fn enter(&mut self, stage: Stage, found: serde_json::Value, warnings: Vec<String>) {
-        // The contest of the models is about its own windows, whatever became of the run since.
-        for later in Stage::ALL.into_iter().filter(|s| *s == stage || (*s > stage && *s != Stage::Backtest)) {
+        // The contest of the models is about its own windows, whatever became of the run since; and nothing rests on what is
+        // no part of a run.
+        let rests = |later: Stage| Stage::RUN.contains(&stage) && later > stage && later != Stage::Backtest;
+        for later in Stage::ALL.into_iter().filter(|s| *s == stage || rests(*s)) {
             self.manifest.stages.remove(later.name());
             self.manifest.warnings.remove(later.name());
         }

@@ -125,6 +125,8 @@ pub const VALUE_CONTRIBUTIONS: &str = "data/value_contributions.parquet";
 pub const VALUE_REASONS: &str = "outputs/value_reasons.csv";
 /// Every candidate at every origin of the contest of the models.
 pub const BACKTEST: &str = "outputs/backtest.csv";
+/// An earlier plan and common rules beside what customers did.
+pub const PLAN_BACKTEST: &str = "outputs/plan_backtest.csv";
 /// Churners and lift by tenth of the test window.
 pub const CHURN_DECILES: &str = "outputs/churn_deciles.csv";
 /// How well churn is forecast within each segment of the test window.

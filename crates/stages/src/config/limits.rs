@@ -60,6 +60,19 @@ pub struct LimitConfig {
 }
 
 impl LimitConfig {
+    /// A limit of that name that binds nothing yet.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            offers: Vec::new(),
+            segments: Vec::new(),
+            max_budget: None,
+            min_budget: None,
+            max_customers: None,
+            min_customers: None,
+        }
+    }
+
     /// The most and the least customers out of `n` that it is about, the most rounded down and the least up.
     pub fn customers(&self, n: u64) -> (Option<u64>, Option<u64>) {
         let least = |setting: f64| match Cap::from_setting(setting) {
@@ -104,14 +117,10 @@ mod tests {
 
     #[test]
     fn shares_of_the_least_round_up_and_of_the_most_down() {
-        let limit = |most, least| LimitConfig {
-            name: "x".to_owned(),
-            offers: Vec::new(),
-            segments: Vec::new(),
-            max_budget: None,
-            min_budget: None,
-            max_customers: most,
-            min_customers: least,
+        let limit = |max_customers, min_customers| LimitConfig {
+            max_customers,
+            min_customers,
+            ..LimitConfig::named("x")
         };
         assert_eq!(limit(Some(0.1), Some(0.1)).customers(39), (Some(3), Some(4)));
         assert_eq!(limit(Some(0.1), Some(0.1)).customers(30), (Some(3), Some(3)));

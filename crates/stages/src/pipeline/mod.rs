@@ -4,6 +4,8 @@ mod alone;
 pub mod audit;
 mod backtest;
 mod demo;
+pub mod hindsight;
+mod remake;
 mod score;
 mod summarise;
 
@@ -125,7 +127,7 @@ impl<'a> Job<'a> {
         let config = self.config.only(sections(stage));
         let settings = settings(&config, stage, &self.folder)?;
         // Ingestion asks file by file what is new, and a verdict is never repeated, only reached again.
-        let asks = ![Stage::Ingest, Stage::Backtest, Stage::Audit].contains(&stage);
+        let asks = ![Stage::Ingest, Stage::Backtest, Stage::Hindsight, Stage::Audit].contains(&stage);
         if asks && self.folder.take_over_stage(stage, &settings)? {
             return Ok("nothing has changed: taken over from the last run".to_owned());
         }
@@ -154,6 +156,7 @@ impl<'a> Job<'a> {
             Stage::Allocate => allocate::run(config, engine, folder),
             Stage::Report => report::run(config, engine, folder),
             Stage::Backtest => backtest::run(self.ctx, config, engine, folder),
+            Stage::Hindsight => hindsight::run(self.ctx, config, engine, folder),
             Stage::Audit => audit::run(self.ctx, config, folder),
         })
     }
@@ -204,7 +207,7 @@ fn sections(stage: Stage) -> &'static [&'static str] {
             "backtest",
             "report.bootstrap_replicates",
         ],
-        Stage::Audit => &[
+        Stage::Hindsight | Stage::Audit => &[
             "run.seed",
             "data",
             "customers",

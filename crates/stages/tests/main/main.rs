@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::float_cmp, clippy::print_stderr)]
 
 mod alone;
+mod allocation;
 mod audit;
 mod balance;
 mod boundaries;
@@ -11,6 +12,7 @@ mod brute;
 mod customers;
 mod determinism;
 mod figures;
+mod hindsight;
 mod leakage;
 mod models;
 mod planted;

@@ -1,5 +1,5 @@
 use tenure_stages::config::{Basis, RateKind, ValueReading};
-use tenure_stages::summary::{ChurnScore, Output, PlannedOffer, Reason, Rows, Threshold, ValueScore};
+use tenure_stages::summary::{ChurnScore, Cover, Output, PlannedOffer, Reason, Rows, Threshold, ValueScore};
 
 use super::*;
 
@@ -255,6 +255,7 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
         true_net,
         regret: 31_002.0 - true_net,
         regret_share: Some(1.0 - true_net / 31_002.0),
+        cover: Cover { contacts: 604.0, spend: 9_990.0, leavers: 311.0, covered: 4.0 * true_net.abs() },
     };
     let summary = Summary {
         truth: vec![row("oracle", 31_002.0), row("tenure", 27_410.5), row("greedy", 24_001.0), row("random", -512.0)],
@@ -298,11 +299,11 @@ fn the_end_screen_of_a_demo_fits_and_shows_the_truth() {
       Expected net 21,743; by these forecasts no plan can pass 21,744 (gap 0.70, 0.003 %); the greedy
       plan expects 2,642 less. One more unit of budget would add 1.42.
       Assumed, not measured: margin 100 %, no discount, nobody redeems who would have bought anyway.
-    Truth     spends  true net  regret           Forecasts                    said       true
-      oracle   9,990    31,002       0    0.0 %    mean p_churn             70.1 %     68.8 %
-      tenure   9,990    27,410   3,592   11.6 %    value, all customers  1,204,000  1,310,500
-      greedy   9,990    24,001   7,001   22.6 %
-      random   9,990      -512  31,514  101.7 %
+    Truth     spends  covers  true net  regret           Forecasts                    said       true
+      oracle   9,990    12.4    31,002       0    0.0 %    mean p_churn             70.1 %     68.8 %
+      tenure   9,990    11.0    27,410   3,592   11.6 %    value, all customers  1,204,000  1,310,500
+      greedy   9,990     9.6    24,001   7,001   22.6 %
+      random   9,990     0.2      -512  31,514  101.7 %
     Note: one one one one one one one one one one one one one one one one one one one one one one one …
     Note: two (and 1 more in manifest.json)
     Files in tenure-out: outputs/campaign_execution_plan.csv, outputs/customer_scores.parquet, figures/,
@@ -325,7 +326,14 @@ fn whatever_is_found_fits_the_screen() {
     summary.out = "x".repeat(300);
     summary.segments = (0..60).map(|_| summary.segments[0].clone()).collect();
     summary.truth = (0..9)
-        .map(|i| TruthRow { plan: format!("p{i}"), spend: 0.0, true_net: 1.0, regret: 0.0, regret_share: None })
+        .map(|i| TruthRow {
+            plan: format!("p{i}"),
+            spend: 0.0,
+            true_net: 1.0,
+            regret: 0.0,
+            regret_share: None,
+            cover: Cover { contacts: 0.0, spend: 0.0, leavers: 0.0, covered: 0.0 },
+        })
         .collect();
     fits(&end_screen(&summary, Style::PLAIN));
 }

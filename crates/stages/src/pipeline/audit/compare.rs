@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tenure_tables::engine::{Engine, Value};
+use tenure_tables::engine::Engine;
 use tenure_tables::frame::Frame;
 
-use super::remake::{ATTRIBUTES, LINES};
-use super::{Check, Remake, Result, query};
+use super::super::remake::{another_future, register};
+use super::{Check, Remake, Result};
 use crate::artifact::{self, Run};
 use crate::config::Config;
 use crate::ctx::{Ctx, Silent, Stage};
@@ -53,11 +53,7 @@ impl Bench<'_> {
     /// published; all that is fitted, with a run that stood at the last instant and had the true future before it.
     pub(super) fn compare(&self, instants: &[Instant]) -> Result<Vec<Check>> {
         let engine = super::super::engine(self.ctx, self.config)?;
-        let lines = self.run.path(artifact::TRANSACTIONS, Stage::Ingest)?;
-        engine.register("transactions", &lines)?;
-        if self.run.place(artifact::CUSTOMERS).is_some() {
-            engine.register("customers", &self.run.path(artifact::CUSTOMERS, Stage::Ingest)?)?;
-        }
+        register(&engine, self.run)?;
         let arrivals = engine.select("select count(recorded_at) as n from transactions", &[])?.one_i64("n")?;
         for folder in STORE {
             self.run.path(folder, Stage::Features)?;
@@ -110,16 +106,7 @@ impl Bench<'_> {
     fn make(&self, engine: &Engine, at: Instant, how: &str, as_of: Instant, last: Stage) -> Result<PathBuf> {
         let out = self.scratch.join(format!("{how} {at} {}", last.name()));
         let sources = out.join("sources");
-        fs::create_dir_all(&sources).map_err(Error::io(&sources))?;
-        let params = [
-            ("at", Value::Instant(at.0)),
-            ("how", Value::Text(how.to_owned())),
-            ("cancellation_prefix", Value::Text(self.config.data.cancellation_prefix.clone())),
-        ];
-        engine.write(query::ANOTHER_FUTURE.sql, &params, &sources.join(LINES))?;
-        if self.run.place(artifact::CUSTOMERS).is_some() {
-            engine.write(query::ANOTHER_FUTURE_OF_CUSTOMERS.sql, &params[..2], &sources.join(ATTRIBUTES))?;
-        }
+        another_future(self.config, engine, self.run, at, how, &sources)?;
         let mut config = self.config.clone();
         config.snapshots.as_of = Some(as_of);
         config.report.figures = false;

@@ -1,21 +1,19 @@
 //! The audit: proof, on a run of one's own, that nothing it says of an instant was learnt after it.
 //!
 //! The future is changed in the raw lines, everything is computed again from there, and every feature, label and fitted
-//! model of the time before must be the same to the bit ([`remake`], [`compare`]). Then the tables and windows of the
+//! model of the time before must be the same to the bit ([`remake()`], [`compare`]). Then the tables and windows of the
 //! run are checked for what a recomputation cannot see: open windows, customers before their first purchase, windows
 //! that serve twice, a feature that is the label in disguise ([`tables`]).
 
 mod compare;
-mod remake;
 mod tables;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tenure_tables::query;
 
 pub use crate::summary::Verdict;
-pub use remake::{Remake, remake};
+pub use super::remake::{Remake, remake};
 
 use crate::artifact::{self, Run, RunFolder};
 use crate::config::Config;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rand::RngExt;
 use tenure_math::allocate::expected::Prospect;
+use tenure_math::allocate::hindsight::{self, Outcome, Reach};
 use tenure_math::allocate::{self as knapsack, Problem};
 use tenure_math::calibrate::Platt;
 use tenure_math::{metric, rng};
@@ -30,10 +31,12 @@ pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -
     let engine = Engine::open(&EngineConfig { threads: ctx.threads, ..EngineConfig::default() })?;
     engine.register("plan", &out.join(artifact::ALLOCATION))?;
     engine.register("scores", &out.join(artifact::CUSTOMER_SCORES))?;
+    engine.register("features", &out.join(artifact::FEATURES))?;
     let rows = engine.select(
         "select plan.customer_id, plan.offer, plan.p_churn, plan.p_gone, plan.value, plan.comes_back, plan.expected_net,
-                scores.value_mean, scores.value_q10, scores.value_q90
+                scores.value_mean, scores.value_q10, scores.value_q90, features.revenue_180d
          from plan inner join scores on plan.customer_id = scores.customer_id
+         inner join features on scores.customer_id = features.customer_id and scores.as_of = features.as_of
          order by plan.customer_id",
         &[],
     )?;
@@ -51,6 +54,8 @@ struct Court<'a> {
     prospects: Vec<Prospect>,
     /// The run's plan, by the truth's rows.
     ours: Vec<Option<usize>>,
+    /// What each has spent in the 180 days before, by the truth's rows.
+    spent: Vec<f64>,
     /// Contact costs, row-major customers x offers.
     cost: Vec<f64>,
     caps: Vec<Option<usize>>,
@@ -73,14 +78,15 @@ impl<'a> Court<'a> {
         let (p_churn, p_gone) = (rows.f64s("p_churn")?, rows.f64s("p_gone")?);
         let (value, comes_back) = (rows.f64s("value")?, rows.f64s("comes_back")?);
         let mut prospects = vec![Prospect::new(0.0, 0.0); n];
-        let mut ours = vec![None; n];
+        let (mut ours, mut spent, before) = (vec![None; n], vec![0.0; n], rows.f64s("revenue_180d")?);
         for (row, (&i, offer)) in places.iter().zip(rows.texts("offer")?).enumerate() {
             prospects[i] =
                 Prospect { p_churn: p_churn[row], p_gone: p_gone[row], value: value[row], comes_back: comes_back[row] };
+            spent[i] = f64::max(before[row], 0.0);
             ours[i] = truth.offers.iter().position(|name| *name == offer);
         }
         let cost = (0..n).flat_map(|_| truth.costs.iter().copied()).collect();
-        Ok(Self { config, truth, places, prospects, ours, cost, caps: config.caps(n) })
+        Ok(Self { config, truth, places, prospects, ours, spent, cost, caps: config.caps(n) })
     }
 
     fn n(&self) -> usize {
@@ -131,11 +137,15 @@ impl<'a> Court<'a> {
             ("everybody", vec![cheapest; self.n()]),
             ("nobody", vec![None; self.n()]),
         ];
+        let outcome = Outcome { left: &self.truth.realised_churned, spent: &self.spent };
         let mut rows = Vec::new();
         for (plan, choice) in plans {
             let true_net = world::plan_value(self.truth, &choice)?;
-            let spend = choice.iter().flatten().map(|&k| self.truth.costs[k]).sum();
-            rows.push(TruthRow { plan: plan.to_owned(), spend, true_net, regret: 0.0, regret_share: None });
+            let cover = Reach::of(&choice, &self.cost, self.truth.costs.len())
+                .and_then(|reach| hindsight::cover(&reach, &outcome, None))
+                .map_err(Error::math("what a plan covers"))?;
+            let spend = cover.spend;
+            rows.push(TruthRow { plan: plan.to_owned(), spend, true_net, regret: 0.0, regret_share: None, cover });
         }
         let oracle = rows[0].true_net;
         for row in &mut rows {
