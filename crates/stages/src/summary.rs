@@ -4,7 +4,6 @@
 //! [`Finding::Missing`] with the reason, never a number.
 
 use serde::{Deserialize, Serialize};
-pub use tenure_math::allocate::hindsight::Cover;
 
 use crate::config::{Basis, Method, OfferTable, RateKind, ValueReading};
 
@@ -332,6 +331,27 @@ pub struct TruthRow {
     /// Whom it reached of those who then left, and what these had spent in the 180 days before: all that a shop without a
     /// known truth can see (`tenure backtest --plan`).
     pub cover: Cover,
+}
+
+/// A plan beside what customers did in the window that it looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Cover {
+    /// Customers contacted; of a rule that draws them, the mean.
+    pub contacts: f64,
+    /// What they cost, money.
+    pub spend: f64,
+    /// Those of them who left.
+    pub leavers: f64,
+    /// What these had spent before, money.
+    pub covered: f64,
+}
+
+impl Cover {
+    /// What a unit of money covers; `None` where none is spent.
+    #[must_use]
+    pub fn per_unit(&self) -> Option<f64> {
+        (self.spend > 0.0).then(|| self.covered / self.spend)
+    }
 }
 
 /// What a run said, and what is true in a generated world.

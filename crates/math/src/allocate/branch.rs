@@ -4,8 +4,9 @@
 //!
 //! Model: with `L(y)` the bound and `z` the plan at hand, a choice whose loss at the prices `y` exceeds `L(y) - z` is in no
 //! better plan and is struck out. Customers with one choice left are fixed; over the others the relaxed problem is solved,
-//! a customer in parts is branched on (this choice, or not this choice), and a branch whose relaxed value does not
-//! exceed `z` is dropped.
+//! and a branch whose relaxed value does not exceed `z` is dropped. Branched on are first the numbers of customers that are
+//! not whole (of an offer, of all that a limit counts: at most so many, or at least one more), because where few offers fit
+//! under a limit they move the bound most; then a customer in parts (this choice, or not this choice).
 //!
 //! Source: Land and Doig (1960); fixing by reduced costs after Dantzig, Fulkerson and Johnson (1954) and, for
 //! multiple-choice knapsacks, Dyer, Kayal and Walker (1984).
@@ -46,26 +47,35 @@ struct Node {
     basis: Rc<Basis>,
     /// The choices struck out on the way here: number in the pool, choice.
     struck: Vec<(usize, usize)>,
+    /// Bounds of numbers of customers set on the way here: row, least, most.
+    counts: Vec<(usize, f64, f64)>,
     bound: f64,
 }
 
 /// Searches for plans better than `at_hand` (`None` where there is none), whose net is `z`: first among the few customers
 /// nearest to indifference, then among four times as many, and so on until everything that could be better is in play.
 pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u32], f64)>, limit: usize) -> Found {
+    let counted = instance.with_counts();
+    let instance = &counted;
+    let mut y = dual.y.clone();
+    y.resize(instance.rows.len(), 0.0);
     let mut keys = vec![instance.offers as u32; instance.customers];
-    let swept = sweep(instance, &dual.y, None, false, Some(&mut keys));
-    let lagrangian = instance.bounds_worth(&dual.y) + swept.total;
+    let swept = sweep(instance, &y, None, false, Some(&mut keys));
+    let lagrangian = instance.bounds_worth(&y) + swept.total;
     let mut found = Found { choice: None, bound: dual.bound, nodes: 0, complete: false };
     let mut best = at_hand.map_or(f64::NEG_INFINITY, |(_, z)| z);
     let mut most = IN_PLAY;
     loop {
-        let play = Play::new(instance, &dual.y, &keys, &swept, lagrangian - best, most);
+        let play = Play::new(instance, &y, &keys, &swept, lagrangian - best, most);
         let beyond = play.beyond;
         let mut pool = Pool::new(instance, play.ids.clone(), |j| 1e-11 * (1.0 - j as f64 / play.ids.len() as f64));
         pool.open.clone_from(&play.open);
         let step = play.step(instance);
-        let mut tree = Tree { instance, play, pool, step, best, found: None, nodes: found.nodes };
-        let (bound, complete) = tree.run(dual, limit);
+        let (least, most_of) =
+            (instance.rows.iter().map(|r| r.least).collect(), instance.rows.iter().map(|r| r.most).collect());
+        let mut tree = Tree { instance, play, pool, least, most: most_of, step, best, found: None, nodes: found.nodes };
+        let (bound, complete) = tree.run(&y, limit);
+        let bound = bound.min(dual.bound);
         found.nodes = tree.nodes;
         best = tree.best;
         let whole = !beyond.is_finite();
@@ -171,6 +181,9 @@ struct Tree<'p, 'a> {
     instance: &'p Instance<'a>,
     play: Play,
     pool: Pool,
+    /// Bounds of the rows in the branch that is looked at.
+    least: Vec<f64>,
+    most: Vec<f64>,
     step: f64,
     best: f64,
     found: Option<Vec<u32>>,
@@ -179,9 +192,9 @@ struct Tree<'p, 'a> {
 
 impl Tree<'_, '_> {
     /// The bound of what is left open, and whether nothing is.
-    fn run(&mut self, dual: &Dual, limit: usize) -> (f64, bool) {
-        let root = Rc::new(self.lp().start(&dual.y));
-        let mut open = vec![Node { basis: root, struck: Vec::new(), bound: f64::INFINITY }];
+    fn run(&mut self, y: &[f64], limit: usize) -> (f64, bool) {
+        let root = Rc::new(self.lp().start(y));
+        let mut open = vec![Node { basis: root, struck: Vec::new(), counts: Vec::new(), bound: f64::INFINITY }];
         let (mut given_up, mut complete, mut plunging) = (f64::NEG_INFINITY, true, false);
         while !open.is_empty() {
             if !plunging && open.len() < KEPT {
@@ -201,7 +214,13 @@ impl Tree<'_, '_> {
                 break;
             }
             self.nodes += 1;
+            for &(r, least, most) in &node.counts {
+                (self.least[r], self.most[r]) = (self.least[r].max(least), self.most[r].min(most));
+            }
             let solved = self.solve(&node);
+            for &(r, ..) in &node.counts {
+                (self.least[r], self.most[r]) = (self.instance.rows[r].least, self.instance.rows[r].most);
+            }
             match solved {
                 Solved::Pruned => {}
                 Solved::Open(children) => {
@@ -218,15 +237,15 @@ impl Tree<'_, '_> {
         let left = open.iter().filter(|node| self.promises(node.bound)).map(|node| node.bound);
         let left: Vec<f64> = left.collect();
         complete &= left.is_empty();
-        (left.into_iter().fold(given_up, f64::max).min(dual.bound), complete)
+        (left.into_iter().fold(given_up, f64::max), complete)
     }
 
     fn lp(&self) -> Lp<'_, '_> {
         Lp {
             instance: self.instance,
             pool: &self.pool,
-            least: self.instance.rows.iter().map(|row| row.least).collect(),
-            most: self.instance.rows.iter().map(|row| row.most).collect(),
+            least: self.least.clone(),
+            most: self.most.clone(),
             fixed: self.play.fixed.clone(),
         }
     }
@@ -287,15 +306,32 @@ impl Tree<'_, '_> {
         if !self.promises(value) {
             return Solved::Pruned;
         }
+        let count = self.part_of_a_count(&basis);
         let basis = Rc::new(basis);
-        let child = |more: Vec<(usize, usize)>| Node {
+        let child = |struck: Vec<(usize, usize)>, counts: Option<(usize, f64, f64)>| Node {
             basis: Rc::clone(&basis),
-            struck: node.struck.iter().copied().chain(more).collect(),
+            struck: node.struck.iter().copied().chain(struck).collect(),
+            counts: node.counts.iter().copied().chain(counts).collect(),
             bound: value,
         };
+        if let Some((r, number)) = count {
+            let fewer = child(Vec::new(), Some((r, f64::NEG_INFINITY, number.floor())));
+            let more = child(Vec::new(), Some((r, number.ceil(), f64::INFINITY)));
+            // The nearer one is looked at first.
+            let nearer_below = number - number.floor() <= 0.5;
+            return Solved::Open(if nearer_below { vec![more, fewer] } else { vec![fewer, more] });
+        }
         let others = (0..width).filter(|&other| other != k && self.play.open[j * width + other]);
         // The last is looked at first.
-        Solved::Open(vec![child(vec![(j, k)]), child(others.map(|other| (j, other)).collect())])
+        Solved::Open(vec![child(vec![(j, k)], None), child(others.map(|other| (j, other)).collect(), None)])
+    }
+
+    /// The least of the numbers of customers that are not whole, the first of equals: where few fit, one more or less moves
+    /// the bound most.
+    fn part_of_a_count(&self, basis: &Basis) -> Option<(usize, f64)> {
+        let is_part = |number: f64| (number - number.floor() - 0.5).abs() < 0.5 - WHOLE;
+        let parts = basis.numbers().filter(|&(r, number)| self.instance.is_count(r) && is_part(number));
+        parts.min_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)))
     }
 
     /// Strikes out what breaks a ceiling beside those whose choice is decided; `None` where these alone break one, or
@@ -312,7 +348,13 @@ impl Tree<'_, '_> {
                 instance.add(i as usize, only, 1.0, &mut used);
             }
         }
-        let room: Vec<f64> = instance.rows.iter().zip(&used).map(|(row, used)| row.ceiling() - used).collect();
+        let room: Vec<f64> = instance
+            .rows
+            .iter()
+            .zip(&self.most)
+            .zip(&used)
+            .map(|((row, most), used)| row.ceiling_at(*most) - used)
+            .collect();
         if room.iter().any(|&room| room < 0.0) {
             return None;
         }

@@ -118,13 +118,14 @@ fn extreme(
                 let (at_most, at_least) = if upper { (of.at_most, None) } else { (None, of.at_least) };
                 limits.push(Limit { at_most, at_least, ..of.clone() });
             }
+            Source::Count => {}
         }
     }
     let sub = Problem { net: &net, budget, caps: &caps, limits: &limits, ..*problem };
     let sub_instance = Instance::new(&sub).ok()?;
     let value = sign * Dual::solve(&sub_instance).ok()?.bound;
     let whole = match instance.rows[target].source {
-        Source::Cap(_) => true,
+        Source::Cap(_) | Source::Count => true,
         Source::Limit(at) => matches!(problem.limits[at].measure, Measure::Count),
         Source::Budget => false,
     };
@@ -144,6 +145,7 @@ fn name(problem: &Problem<'_>, source: Source) -> String {
     match source {
         Source::Budget => "the budget".to_owned(),
         Source::Cap(offer) => format!("the cap of offer {}", offer + 1),
+        Source::Count => "a number of customers".to_owned(),
         Source::Limit(at) => format!("'{}'", problem.limits[at].name),
     }
 }

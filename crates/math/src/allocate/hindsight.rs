@@ -140,12 +140,7 @@ pub fn per_unit(reach: &Reach, outcome: &Outcome<'_>, params: &bootstrap::Params
 ///
 /// # Errors
 /// As [`per_unit`].
-pub fn lead(
-    ours: &Reach,
-    other: &Reach,
-    outcome: &Outcome<'_>,
-    params: &bootstrap::Params<'_>,
-) -> Result<Interval> {
+pub fn lead(ours: &Reach, other: &Reach, outcome: &Outcome<'_>, params: &bootstrap::Params<'_>) -> Result<Interval> {
     let unit = |reach: &Reach, weights: Option<&[f64]>| spent_on(cover(reach, outcome, weights)?);
     bootstrap::interval(ours.contacted.len(), params, |weights| Ok(unit(ours, weights)? - unit(other, weights)?))
 }

@@ -8,6 +8,9 @@
 //!
 //! Units: rows are scaled so that a typical coefficient is 1; `Instance::price_of` gives prices back in money.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::limit::{Limit, Measure};
 use super::{Problem, check, conflict};
 use crate::error::{Error, Result};
@@ -18,6 +21,8 @@ pub(super) enum Source {
     Budget,
     Cap(usize),
     Limit(usize),
+    /// A number of customers that nothing limits; only a search bounds it on its way.
+    Count,
 }
 
 /// One constraint, scaled.
@@ -35,6 +40,7 @@ pub(super) struct Row<'a> {
 }
 
 /// A problem that was checked.
+#[derive(Clone)]
 pub(super) struct Instance<'a> {
     pub(super) customers: usize,
     pub(super) offers: usize,
@@ -44,7 +50,7 @@ pub(super) struct Instance<'a> {
     pub(super) allowed: Option<&'a [bool]>,
     pub(super) rows: Vec<Row<'a>>,
     /// The group of each customer; empty where all are in one.
-    group: Vec<u32>,
+    group: Arc<[u32]>,
     pub(super) groups: usize,
     /// For each group and choice the rows that count it.
     cover: Vec<Vec<usize>>,
@@ -68,6 +74,9 @@ pub(super) struct Prices {
     pub(super) mu: Vec<f64>,
     dense: Vec<(usize, f64)>,
 }
+
+/// Numbers of customers that a search may bound.
+const MOST_COUNTS: usize = 24;
 
 /// By how much the first customer counts more than the last, so that no two are equal.
 const HAIR: f64 = 1e-8;
@@ -108,7 +117,7 @@ impl<'a> Instance<'a> {
             eligible: problem.eligible,
             allowed: problem.allowed,
             rows,
-            group,
+            group: group.into(),
             groups,
             cover: Vec::new(),
             floored: Vec::new(),
@@ -197,6 +206,7 @@ impl<'a> Instance<'a> {
                     let counted = match row.source {
                         Source::Budget => true,
                         Source::Cap(offer) => offer == k,
+                        Source::Count => false,
                         Source::Limit(at) => {
                             limits[at].members.is_none_or(|m| m[i]) && limits[at].offers.is_none_or(|o| o.contains(&k))
                         }
@@ -216,6 +226,30 @@ impl<'a> Instance<'a> {
             let total: f64 = self.net.iter().map(|v| v.abs()).sum::<f64>() + self.cost.iter().sum::<f64>();
             self.hair_unit = total / self.net.len().max(1) as f64;
         }
+    }
+
+    /// The same with a row for each number of customers that must be whole: of each offer, and of what each row counts.
+    /// They forbid nothing.
+    pub(super) fn with_counts(&self) -> Self {
+        let (width, places) = (self.width(), self.cover.len());
+        let counted = |r: usize| -> BTreeSet<usize> { (0..places).filter(|&at| self.cover[at].contains(&r)).collect() };
+        let mut known: BTreeSet<BTreeSet<usize>> =
+            (0..self.rows.len()).filter(|&r| self.is_count(r)).map(counted).collect();
+        let of_offers = (0..self.offers).map(|k| (0..self.groups).map(|g| g * width + k).collect());
+        let of_rows = (0..self.rows.len()).filter(|&r| !self.is_count(r)).map(counted);
+        let mut wider = self.clone();
+        for places in of_offers.chain(of_rows) {
+            if wider.rows.len() < self.rows.len() + MOST_COUNTS && known.insert(places.clone()) {
+                places.iter().for_each(|&at| wider.cover[at].push(wider.rows.len()));
+                wider.rows.push(Row::new(Source::Count, Measure::Count, 1.0, None, None));
+            }
+        }
+        wider
+    }
+
+    /// Whether the row's sum is a number of customers.
+    pub(super) fn is_count(&self, r: usize) -> bool {
+        matches!(self.rows[r].measure, Measure::Count)
     }
 
     /// The number of choices: the offers and none, which is the last.
@@ -390,9 +424,9 @@ impl<'a> Row<'a> {
         Self { source, measure, unit, least: least * unit, most: most * unit, slack }
     }
 
-    /// Its greatest sum, where it never falls by another offer; infinite otherwise.
-    pub(super) fn ceiling(&self) -> f64 {
-        if matches!(self.measure, Measure::PerChoice(_)) { f64::INFINITY } else { self.most + self.slack }
+    /// The greatest sum under the bound `most`, where it never falls by another offer; infinite otherwise.
+    pub(super) fn ceiling_at(&self, most: f64) -> f64 {
+        if matches!(self.measure, Measure::PerChoice(_)) { f64::INFINITY } else { most + self.slack }
     }
 
     /// By how much a sum breaks the row beyond rounding.

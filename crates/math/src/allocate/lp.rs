@@ -70,6 +70,13 @@ pub(super) struct Lp<'p, 'a> {
 /// Below this a fraction or a multiplier is rounding.
 pub(super) const TINY: f64 = 1e-9;
 
+impl Basis {
+    /// The rows whose sums stand between their bounds, and these sums.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (usize, f64)> {
+        self.basic.iter().zip(&self.x).filter_map(|(b, &x)| if let Basic::Sum(r) = *b { Some((r, x)) } else { None })
+    }
+}
+
 impl Lp<'_, '_> {
     /// The basis of starts at the prices `y`, every customer at the choice worth most.
     pub(super) fn start(&self, y: &[f64]) -> Basis {

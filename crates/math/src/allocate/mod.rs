@@ -199,8 +199,8 @@ pub fn solve_near(problem: &Problem<'_>, near: &[Option<usize>]) -> Result<Plan>
 
 /// The best plan there is, proved by branch and bound: `gap` is 0 (to a cent where all nets are whole cents, else to 1e-9
 /// of the plan) unless more than `nodes` relaxed problems would have to be solved. Then plan and bound are the best found.
-/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred. Rows into which only a
-/// few offers fit, or offers of equal price in equal numbers, may need more than can be waited for.
+/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred. Several rows at once into
+/// which only a few offers of differing price fit may need more than can be waited for.
 ///
 /// # Errors
 /// As [`solve`].
@@ -382,6 +382,7 @@ fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: &Fou
         match row.source {
             Source::Budget => shadow_price = price,
             Source::Cap(k) => cap_prices[k] = price,
+            Source::Count => {}
             Source::Limit(at) => {
                 let Limit { name, at_most, at_least, .. } = &problem.limits[at];
                 let used = sums[r] / row.unit;

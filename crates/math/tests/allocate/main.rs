@@ -62,13 +62,13 @@ fn a_thousand_problems_against_an_exact_solver() {
         let increment = owned.net.iter().copied().fold(0.0, f64::max);
         assert!(below <= increment * owned.rows().len() as f64, "{seed}: {below}");
     }
-    // The best plan to the cent in at least 97 of a hundred, the median of the large ones among them. All large ones are
-    // within a thousandth but where a row holds only five or six offers: there the relaxed bound itself is 0.8 % off.
+    // The best plan to the cent in all but one or two, and proved so in 98 of a hundred. All large ones are within a
+    // thousandth but one, where three limits hold two to twenty dear offers each and the relaxed bound is 1 % off.
     shares.sort_by(f64::total_cmp);
     let beyond = shares.iter().filter(|share| **share > 1e-3).count();
-    assert!(beyond <= 2 && shares[shares.len() - 1] <= 6e-3 && shares[shares.len() / 2] <= 1e-9, "{shares:?}");
-    assert!(at_optimum * 100 >= feasible * 97, "{at_optimum} of {feasible}");
-    assert!(feasible > 950 && closed * 100 >= feasible * 95, "{closed} of {feasible}");
+    assert!(beyond <= 1 && shares[shares.len() - 1] <= 6e-3 && shares[shares.len() / 2] <= 1e-9, "{shares:?}");
+    assert!(at_optimum + 3 >= feasible, "{at_optimum} of {feasible}");
+    assert!(feasible > 950 && closed * 100 >= feasible * 98, "{closed} of {feasible}");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use tenure_math::allocate::expected::{self, OfferTable};
 use tenure_math::allocate::{Plan, Problem, explain, solve_near};
 
 use super::people::People;
-use super::{CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, infeasible, ranked, rules::chance};
+use super::{
+    CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, infeasible, ranked, rules::chance,
+};
 use crate::artifact;
 use crate::config::Config;
 use crate::error::{Error, Result};

@@ -117,11 +117,8 @@ mod tests {
 
     #[test]
     fn shares_of_the_least_round_up_and_of_the_most_down() {
-        let limit = |max_customers, min_customers| LimitConfig {
-            max_customers,
-            min_customers,
-            ..LimitConfig::named("x")
-        };
+        let limit =
+            |max_customers, min_customers| LimitConfig { max_customers, min_customers, ..LimitConfig::named("x") };
         assert_eq!(limit(Some(0.1), Some(0.1)).customers(39), (Some(3), Some(4)));
         assert_eq!(limit(Some(0.1), Some(0.1)).customers(30), (Some(3), Some(3)));
         assert_eq!(limit(Some(100.0), Some(100.0)).customers(30), (Some(30), Some(100)));

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tenure_math::allocate::hindsight::{self, Cover, Outcome, Reach};
+use tenure_math::allocate::hindsight::{self, Outcome, Reach};
 use tenure_math::metric::bootstrap;
 use tenure_tables::engine::{Engine, Value};
 
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::ctx::{Ctx, Silent, Stage};
 use crate::error::{Error, Result};
 use crate::number;
-use crate::summary::{Estimate, Finding};
+use crate::summary::{Cover, Estimate, Finding};
 use crate::time::Instant;
 
 /// Spend counts this long before the instant, in days.
@@ -164,7 +164,7 @@ fn look_back(
             "tenure" => None,
             _ => known(hindsight::lead(&ours, reach, &outcome, &params))?,
         };
-        reached.push(Reached { plan: (*name).to_owned(), cover, per_unit, behind });
+        reached.push(Reached { plan: (*name).to_owned(), cover: cover.into(), per_unit, behind });
     }
     Ok(Hindsight {
         as_of: at,
@@ -176,6 +176,13 @@ fn look_back(
         budget: config.budget(),
         plans: reached,
     })
+}
+
+impl From<hindsight::Cover> for Cover {
+    fn from(found: hindsight::Cover) -> Self {
+        let hindsight::Cover { contacts, spend, leavers, covered } = found;
+        Self { contacts, spend, leavers, covered }
+    }
 }
 
 /// An interval, or none where a plan spends nothing, now or in too many draws.

@@ -54,9 +54,12 @@ fn every_kind_of_limit_holds_in_the_written_plan() {
             ..LimitConfig::named("some on the others")
         },
     ];
-    for (method, risk) in
-        [(Method::Optimal, "mean"), (Method::Exact, "mean"), (Method::Optimal, "cvar:0.2"), (Method::Optimal, "quantile:0.25")]
-    {
+    for (method, risk) in [
+        (Method::Optimal, "mean"),
+        (Method::Exact, "mean"),
+        (Method::Optimal, "cvar:0.2"),
+        (Method::Optimal, "quantile:0.25"),
+    ] {
         let out = dir.path().join(format!("{} {risk}", method.word()));
         config.constraints.method = method;
         config.constraints.risk = risk.to_owned();
@@ -93,8 +96,7 @@ fn limits_that_conflict_are_named() {
     copy(&BASE.out, &out);
     let mut config = config();
     config.constraints.budget = Some(100.0);
-    config.constraints.limits =
-        vec![LimitConfig { min_customers: Some(40.0), ..LimitConfig::named("forty at least") }];
+    config.constraints.limits = vec![LimitConfig { min_customers: Some(40.0), ..LimitConfig::named("forty at least") }];
     let refused = pipeline::run_stage(&ctx(2), &config, Stage::Allocate, &[], &out).unwrap_err();
     let said = refused.to_string();
     assert!(said.contains("forty at least") && said.contains("budget"), "{said}");
@@ -107,7 +109,10 @@ fn limits_that_conflict_are_named() {
 fn who_says_no_is_in_no_plan_and_in_no_list() {
     let dir = temp();
     let out = dir.path().join("out");
-    let ids = select(&BASE.out.join(artifact::ALLOCATION), "select customer_id from t order by expected_net desc, customer_id");
+    let ids = select(
+        &BASE.out.join(artifact::ALLOCATION),
+        "select customer_id from t order by expected_net desc, customer_id",
+    );
     let ids = ids.texts("customer_id").unwrap();
     // Every second has no consent, every fifth has opted out, and every third has no address.
     let people = dir.path().join("people.csv");
@@ -124,21 +129,22 @@ fn who_says_no_is_in_no_plan_and_in_no_list() {
     config.constraints.budget = Some(2_000.0);
     config.constraints.suppress = never.display().to_string();
     config.customers.file = people.display().to_string();
-    config.customers.never_changes = ["email", "consent", "opted_out"].map(str::to_owned).to_vec();
     run(&config, &BASE.file, &out);
 
-    let barred: BTreeSet<&str> = (0..ids.len())
-        .filter(|i| i % 2 == 1 || i % 5 == 0 || *i == 2)
-        .map(|i| ids[i].as_str())
-        .collect();
+    let barred: BTreeSet<&str> =
+        (0..ids.len()).filter(|i| i % 2 == 1 || i % 5 == 0 || *i == 2).map(|i| ids[i].as_str()).collect();
     let sql = "select customer_id from t where offer <> 'None' order by customer_id";
     let given = select(&out.join(artifact::ALLOCATION), sql).texts("customer_id").unwrap();
     assert!(given.len() > 10 && given.iter().all(|id| !barred.contains(id.as_str())), "{}", given.len());
 
     // Permissions of today count, whatever the plan knew: now nobody but one has consented.
     let to = dir.path().join("list.csv");
-    let request =
-        |customers: Option<&Path>| Request { target: Target::Generic, to: to.clone(), customers: customers.map(Path::to_path_buf), since: None };
+    let request = |customers: Option<&Path>| Request {
+        target: Target::Generic,
+        to: to.clone(),
+        customers: customers.map(Path::to_path_buf),
+        since: None,
+    };
     let published = Run::open(&out).unwrap();
     let list = |customers: Option<&Path>| {
         export::audience(&config, &published, &request(customers)).unwrap();

@@ -3,8 +3,8 @@
 
 use tenure_stages::artifact::{self, Run};
 use tenure_stages::ctx::Stage;
-use tenure_stages::pipeline::hindsight::{Hindsight, Outcomes};
 use tenure_stages::pipeline;
+use tenure_stages::pipeline::hindsight::{Hindsight, Outcomes};
 use tenure_stages::summary::Finding;
 use tenure_stages::time::Instant;
 use tenure_tables::engine::{Engine, EngineConfig};

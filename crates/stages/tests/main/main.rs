@@ -3,8 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::float_cmp, clippy::print_stderr)]
 
-mod alone;
 mod allocation;
+mod alone;
 mod audit;
 mod balance;
 mod boundaries;

@@ -12,8 +12,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::summary::Verdict;
 pub use super::remake::{Remake, remake};
+pub use crate::summary::Verdict;
 
 use crate::artifact::{self, Run, RunFolder};
 use crate::config::Config;

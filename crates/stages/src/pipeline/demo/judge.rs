@@ -145,7 +145,14 @@ impl<'a> Court<'a> {
                 .and_then(|reach| hindsight::cover(&reach, &outcome, None))
                 .map_err(Error::math("what a plan covers"))?;
             let spend = cover.spend;
-            rows.push(TruthRow { plan: plan.to_owned(), spend, true_net, regret: 0.0, regret_share: None, cover });
+            rows.push(TruthRow {
+                plan: plan.to_owned(),
+                spend,
+                true_net,
+                regret: 0.0,
+                regret_share: None,
+                cover: cover.into(),
+            });
         }
         let oracle = rows[0].true_net;
         for row in &mut rows {
