@@ -4,7 +4,7 @@ use tenure_stages::pipeline::hindsight::{Hindsight, Outcomes, Reached};
 use tenure_stages::summary::{Estimate, Finding};
 
 use super::Style;
-use super::number::{count, fixed, money, or_nothing};
+use super::number::{count, fixed, money, money_like, or_nothing};
 use super::table::{columns, wrap};
 
 const WIDTH: usize = 100;
@@ -29,7 +29,8 @@ fn measured(found: &Hindsight, style: Style) -> Vec<String> {
             .map(str::to_owned)
             .to_vec(),
     ];
-    rows.extend(found.plans.iter().map(row));
+    let in_money = money_like(found.plans.iter().map(|plan| plan.cover.covered));
+    rows.extend(found.plans.iter().map(|plan| row(plan, &in_money)));
     lines.extend(columns(&rows));
     lines.extend(wrap(
         &format!(
@@ -48,7 +49,7 @@ fn measured(found: &Hindsight, style: Style) -> Vec<String> {
     lines
 }
 
-fn row(plan: &Reached) -> Vec<String> {
+fn row(plan: &Reached, in_money: &dyn Fn(f64) -> String) -> Vec<String> {
     let interval = |estimate: Estimate| {
         let end = |end: Option<f64>| or_nothing(end, |value| fixed(value, 1));
         format!("{} ({} to {})", fixed(estimate.value, 1), end(estimate.low), end(estimate.high))
@@ -59,7 +60,7 @@ fn row(plan: &Reached) -> Vec<String> {
         whole(plan.cover.contacts),
         money(plan.cover.spend),
         whole(plan.cover.leavers),
-        money(plan.cover.covered),
+        in_money(plan.cover.covered),
         plan.per_unit.map_or_else(|| or_nothing(None, money), interval),
         plan.behind.map(interval).unwrap_or_default(),
     ]
@@ -91,7 +92,7 @@ mod tests {
         The plan of 2011-09-10, made from what was known by then, and the 90 days after it
                    contacts  spend  who left  they had spent      per unit (95 %)  tenure ahead by (95 %)
           tenure        201  4,990        90          71,000  14.2 (10.2 to 20.6)
-          nothing         0   0.00         0            0.00                    –
+          nothing         0   0.00         0               0                    –
           random        180  4,995       106          13,000     2.6 (2.1 to 3.1)      11.6 (7.8 to 17.9)
           3,100 of 5,300 customers left. In the 180 days before they had spent 812,346: what a plan reaches
           of that for each unit of its own spending is the figure to compare. It measures whom a plan
