@@ -106,11 +106,11 @@ pub const REPEAT_WEEKS: Query = query(
     include_str!("../sql/marts/repeat_weeks.sql"),
     include_str!("../sql/marts/repeat_weeks.toml"),
 );
-/// How often and when each customer bought, in whole days.
-pub const PURCHASE_HISTORIES: Query = query(
-    "purchase_histories",
-    include_str!("../sql/marts/purchase_histories.sql"),
-    include_str!("../sql/marts/purchase_histories.toml"),
+/// The days on which each customer bought.
+pub const PURCHASE_DAYS: Query = query(
+    "purchase_days",
+    include_str!("../sql/marts/purchase_days.sql"),
+    include_str!("../sql/marts/purchase_days.toml"),
 );
 /// The canonical table with another future.
 pub const ANOTHER_FUTURE: Query = query(
@@ -226,7 +226,7 @@ pub const ALL: &[Query] = &[
     PORTFOLIO,
     HOLD_OUT,
     REPEAT_WEEKS,
-    PURCHASE_HISTORIES,
+    PURCHASE_DAYS,
     ANOTHER_FUTURE,
     ANOTHER_FUTURE_OF_CUSTOMERS,
     VALIDATE_LINES,

@@ -33,6 +33,7 @@ Examples:
   tenure value --out shop --score new_customers.parquet --to value.csv
   tenure value --model bg-nbd customers.csv --unit week   a table: frequency, recency, T
   tenure value --model pareto-nbd sales.xlsx --days 90    an order log
+  tenure value --model bg-nbd sales.csv --customer 12347  and one customer's P(alive) as a picture
   tenure value --model bg-bb donors.csv --periods 5       a table: frequency, recency, periods
 
 A table does not say what its times are measured in: lifetimes makes days unless told otherwise, the data of the \
@@ -59,6 +60,10 @@ pub(crate) struct Args {
     /// [default: 0.1].
     #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     discount: Option<f64>,
+    /// With FILE, an order log: draw how likely this customer was alive on each day (p_alive_history.svg, .png and .csv
+    /// beside the predictions).
+    #[arg(long, value_name = "ID")]
+    customer: Option<String>,
     /// With FILE: order of day, month and year in an order log where the data do not settle it [default: auto].
     #[arg(long, value_name = "ORDER", value_parser = words(&[&["auto"], DateOrder::WORDS]))]
     date_order: Option<String>,
@@ -118,6 +123,11 @@ impl Args {
                 self.discount.is_some(),
                 "the rate of a run is discount_rate in the section [value] of its configuration",
             ),
+            (
+                "--customer",
+                self.customer.is_some(),
+                "outputs/customer_scores.parquet holds p_alive of every customer of a run",
+            ),
             ("--date-order", self.date_order.is_some(), "dates are read by `tenure ingest FILE --date-order ORDER`"),
         ];
         match given.into_iter().find(|(_, given, _)| *given) {
@@ -145,7 +155,7 @@ impl Args {
                 format!("for {} alone take one of {words}; for a run, `tenure run FILE` first", file.display()),
             ));
         };
-        let options = Options { unit: self.unit, days: self.days, periods: self.periods, discount: self.discount };
+        let options = Options { unit: self.unit, days: self.days, periods: self.periods, discount: self.discount, customer: self.customer };
         let question = Question::new(model, &options)?;
         let to = self.to.unwrap_or_else(|| beside(&file, &word));
         let config = self.common.fresh(&Overrides { date_order: self.date_order, ..self.common.overrides() })?;

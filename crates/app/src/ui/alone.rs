@@ -47,6 +47,7 @@ pub(super) fn page(answer: &Answer, style: Style) -> String {
     lines.push(String::new());
     lines.extend(answer.notes.iter().flat_map(|note| wrap(&format!("note: {note}."), 2, WIDTH, 4)));
     lines.push(format!("Predictions of all customers: {}", answer.to));
+    lines.extend(answer.figure.as_ref().map(|figure| format!("P(alive) of the customer over time: {figure}")));
     if answer.spend.is_some() {
         lines.push("  (spend_per_purchase there is the mean spend expected of one purchase)".to_owned());
     }

@@ -236,3 +236,44 @@ fn written(dir: &Path) -> bool {
     let names = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     names.into_iter().any(|name| name != "t.csv")
 }
+
+/// The picture of one customer ends where the predictions say it stands today.
+#[test]
+fn one_customer_is_drawn_over_its_history() {
+    let Some(file) = real("CDNOW_master.txt") else { return };
+    let dir = TempDir::new().unwrap();
+    let orders: String = fs::read_to_string(file)
+        .unwrap()
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split_whitespace().collect();
+            let day = cells.get(1)?;
+            Some(format!("{},{}-{}-{},{}\n", cells[0], &day[..4], &day[4..6], &day[6..], cells[3]))
+        })
+        .collect();
+    fs::write(dir.path().join("orders.csv"), format!("customer_id,date,amount\n{orders}")).unwrap();
+    let ask = |customer: &str| {
+        ["value", "--model", "bg-nbd", "orders.csv", "--to", "said.csv", "--customer", customer].map(str::to_owned)
+    };
+    let asked = ask("00004");
+    let answer = json(dir.path(), &asked.each_ref().map(String::as_str));
+    let (days, p) = (answer["life"]["days"].as_array().unwrap(), answer["life"]["p_alive"].as_array().unwrap());
+    // Bought on 1997-01-01, 01-18, 08-02 and 12-12; the log ends on 1998-06-30.
+    assert_eq!(answer["life"]["purchases"], serde_json::json!([0.0, 17.0, 213.0, 345.0]));
+    assert_eq!((days.last().unwrap().as_f64(), days.len()), (Some(545.0), p.len()));
+    // It is sure to be alive until it has bought again, and after each purchase again likelier than before it.
+    assert_eq!(p[17].as_f64(), Some(1.0));
+    let jump = days.windows(2).position(|pair| pair[0] == pair[1] && pair[0] == 213.0).unwrap();
+    assert!(p[jump].as_f64() < p[jump + 1].as_f64());
+    let said = fs::read_to_string(dir.path().join("said.csv")).unwrap();
+    let header: Vec<&str> = said.lines().next().unwrap().split(',').collect();
+    let column = header.iter().position(|name| *name == "p_alive").unwrap();
+    let row = said.lines().find(|line| line.starts_with("00004,")).unwrap();
+    near(p.last().unwrap(), row.split(',').nth(column).unwrap().parse().unwrap(), 1e-9);
+    for ending in ["svg", "png", "csv"] {
+        assert!(dir.path().join(format!("p_alive_history.{ending}")).exists(), "{ending}");
+    }
+    let unknown = refused(dir.path(), &ask("nobody").each_ref().map(String::as_str));
+    assert!(unknown.contains("nobody") && unknown.contains("orders.csv"), "{unknown}");
+}

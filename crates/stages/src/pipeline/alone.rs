@@ -8,7 +8,9 @@ use crate::artifact::{self, Run};
 use crate::config::Config;
 use crate::ctx::{Ctx, Stage};
 use crate::error::{Error, Result};
-use crate::value::alone::{self, Answer, Histories, Model, Question, Read};
+use crate::report::figure::p_alive_history::{self, PAliveHistoryData};
+use crate::report::figure::{self, Caption, Theme};
+use crate::value::alone::{self, Answer, Histories, Model, PAlive, Question, Read};
 use crate::{given, number};
 
 /// Puts a question to a file and writes the predictions to `to`, CSV or Parquet, whole or not at all.
@@ -23,6 +25,7 @@ pub fn alone(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, t
         .build()
         .map_err(|e| Error::io(file)(std::io::Error::other(e)))?;
     let (answer, columns) = match (question.model, alone::read(file, question)?) {
+        (Model::AnyTime(_), Read::Histories(_)) if question.is_of_one() => return Err(no_days(file)),
         (Model::AnyTime(model), Read::Histories(histories)) => {
             pool.install(|| alone::answer(question, model, histories))?
         }
@@ -34,7 +37,33 @@ pub fn alone(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, t
         (Model::BgBb, _) => return Err(no_occasions(file)),
     };
     given::put(file, to, &columns)?;
-    Ok(Answer { to: to.display().to_string(), ..answer })
+    let figure = match &answer.life {
+        Some(life) => Some(draw(config, &answer, life, given::folder_of(to))?),
+        None => None,
+    };
+    Ok(Answer { to: to.display().to_string(), figure, ..answer })
+}
+
+/// Draws the customer's P(alive) beside the predictions; gives the name of the picture.
+fn draw(config: &Config, answer: &Answer, life: &PAlive, folder: &Path) -> Result<String> {
+    let data = PAliveHistoryData {
+        customer: life.customer_id.clone(),
+        model: answer.model.clone(),
+        first_purchase: life.first_purchase.to_string(),
+        days: life.days.clone(),
+        p_alive: life.p_alive.clone(),
+        purchases: life.purchases.clone(),
+    };
+    let caption = Caption {
+        snapshot: answer.observed_until.map(|day| day.to_string()).unwrap_or_default(),
+        population: format!("one customer; the model is fitted to {}", number::customers(answer.customers)),
+        source: Path::new(&answer.file).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        note: "The parameters are those of the whole history; each day looks at what the customer had done by then."
+            .to_owned(),
+    };
+    let figure = p_alive_history::draw(&data, &caption, &Theme::default())?;
+    let paths = figure::write(&figure, folder, config.report.dpi)?;
+    Ok(paths[0].display().to_string())
 }
 
 /// The histories of an order log. The stages work beside `to`, where the user lets us write.
@@ -86,6 +115,15 @@ fn neither(error: Error) -> Error {
             "give a table with the columns frequency, recency and T, one row per customer, or an order log with a header \
              such as customer_id,date,amount; {log}"
         ),
+    }
+}
+
+/// A table of histories knows when a customer bought first and last, and not when in between.
+fn no_days(file: &Path) -> Error {
+    Error::Input {
+        problem: format!("{} does not say on which days a customer bought", file.display()),
+        place: Some("--customer".to_owned()),
+        cure: "give an order log (customer, date, amount), or leave --customer out".to_owned(),
     }
 }
 

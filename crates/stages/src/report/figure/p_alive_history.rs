@@ -1,6 +1,7 @@
 //! One customer over time: the probability of being alive between its purchases.
 //!
-//! It is a figure of one customer, whom somebody has to choose: the report of a run draws it for nobody.
+//! It is a figure of one customer, whom somebody has to choose (`tenure value FILE --customer ID`): the report of a run
+//! draws it for nobody.
 
 use super::axis::{Frame, Scale};
 use super::sheet::{Anchor, Head, Sheet};

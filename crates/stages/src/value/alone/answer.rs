@@ -5,6 +5,7 @@ use serde::Serialize;
 use tenure_math::btyd::{self, Discount, Fitted, History, Model, Money, Past, Span, TimeUnit, gamma_gamma};
 use tenure_tables::store::Column;
 
+use super::life::{Life, PAlive};
 use super::{Columns, Question, Source, refused, require_enough, word_of};
 use crate::error::{Error, Result};
 use crate::number;
@@ -37,6 +38,8 @@ pub(crate) struct Histories {
     pub(crate) unit: Option<TimeUnit>,
     /// The last day that was observed, where that is known.
     pub(crate) observed_until: Option<Instant>,
+    /// When the customer bought who is asked for.
+    pub(crate) life: Option<Life>,
     /// What the reader must know.
     pub(crate) notes: Vec<String>,
 }
@@ -86,6 +89,10 @@ pub struct Answer {
     pub clv: Option<Clv>,
     /// The first customers by lifetime value, else by expected purchases.
     pub top: Vec<Customer>,
+    /// P(alive) of the customer who was asked for, over time.
+    pub life: Option<PAlive>,
+    /// Where the picture of that is.
+    pub figure: Option<String>,
     /// Where the predictions of all customers are.
     pub to: String,
     /// What the reader must know.
@@ -217,6 +224,15 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
         })
         .collect::<tenure_math::Result<_>>()
         .map_err(Error::math("the predictions"))?;
+    let life = match given.life.as_ref().zip(question.customer.as_deref()) {
+        Some((life, customer)) => life.p_alive(customer, &fitted)?,
+        None => None,
+    };
+    if life.is_none() && given.life.is_some() {
+        notes.push(
+            "P(alive) of the customer is not drawn: it was seen on one day only, or the data do not tell who left".to_owned(),
+        );
+    }
     let clv = (money.is_some() && given.unit.is_some()).then(|| Clv {
         months: CLV_MONTHS,
         discount_per_year: question.discount,
@@ -254,6 +270,8 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
         spend: money.map(|fitted| of_spend(&fitted)),
         clv,
         top: top(&given, &said),
+        life,
+        figure: None,
         to: String::new(),
         notes,
     };

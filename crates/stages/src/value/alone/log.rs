@@ -7,6 +7,7 @@ use tenure_tables::engine::Engine;
 use tenure_tables::query;
 
 use super::answer::Histories;
+use super::life::Life;
 use super::{Question, Source};
 use crate::error::{Error, Result};
 use crate::number;
@@ -31,10 +32,9 @@ pub(crate) fn histories(
     let end = engine
         .select("select max((cast(ordered_at as bigint) + 2208988800000000) / 86400000000) as day from cleaned", &[])?;
     let end = end.one_i64("day")?;
-    let frame = engine.select(query::PURCHASE_HISTORIES.sql, &[])?;
-    let (ids, days) = (frame.texts("customer_id")?, frame.i64s("purchase_days")?);
-    let (first, last) = (frame.i64s("first_day")?, frame.i64s("last_day")?);
-    if ids.is_empty() {
+    let frame = engine.select(query::PURCHASE_DAYS.sql, &[])?;
+    let (who, days, net) = (frame.texts("customer_id")?, frame.i64s("day")?, frame.i64s("net_e4")?);
+    if who.is_empty() {
         return Err(Error::Input {
             problem: format!("{file} holds no purchase that was not taken back"),
             place: Some(file.to_owned()),
@@ -43,22 +43,54 @@ pub(crate) fn histories(
     }
     let unit = question.unit.unwrap_or(TimeUnit::Week);
     let units = |days: i64| days as f64 / unit.days();
-    let spend = frame.f64s("repeat_spend")?.into_iter().zip(&days).map(|(spend, &days)| match days {
-        ..=1 => 0.0,
-        days => (spend / (days - 1) as f64).max(0.0),
-    });
-    Ok(Histories {
+    let mut made = Histories {
         file: file.to_owned(),
         source: Source::OrderLog,
-        repeats: days.iter().map(|&days| u32::try_from(days - 1).unwrap_or(0)).collect(),
-        last: first.iter().zip(&last).map(|(first, last)| units(last - first)).collect(),
-        observed: first.iter().map(|first| units(end - first)).collect(),
-        spend: has_money.then(|| spend.collect()),
-        ids,
+        ids: Vec::new(),
+        repeats: Vec::new(),
+        last: Vec::new(),
+        observed: Vec::new(),
+        spend: has_money.then(Vec::new),
         unit: Some(unit),
-        observed_until: Some(Instant((end - DAYS_TO_1970) * DAY_US)),
+        observed_until: Some(at(end)),
+        life: None,
         notes: unpaid(engine)?.into_iter().collect(),
-    })
+    };
+    // Rows of a customer stand together, its days rising.
+    let mut from = 0;
+    for own in who.chunk_by(|a, b| a == b) {
+        let to = from + own.len();
+        let (first, last, repeats) = (days[from], days[to - 1], own.len() - 1);
+        made.repeats.push(u32::try_from(repeats).unwrap_or(u32::MAX));
+        made.last.push(units(last - first));
+        made.observed.push(units(end - first));
+        if let Some(spend) = &mut made.spend {
+            let after_the_first = net[from + 1..to].iter().sum::<i64>() as f64 / 10_000.0;
+            spend.push(if repeats == 0 { 0.0 } else { (after_the_first / repeats as f64).max(0.0) });
+        }
+        if question.customer.as_deref() == Some(&own[0]) {
+            made.life = Some(Life {
+                first: at(first),
+                purchases: days[from..to].iter().map(|day| (day - first) as f64).collect(),
+                observed: (end - first) as f64,
+            });
+        }
+        made.ids.push(own[0].clone());
+        from = to;
+    }
+    if let (Some(customer), None) = (&question.customer, &made.life) {
+        return Err(Error::Input {
+            problem: format!("no customer {customer} has bought anything in {file}"),
+            place: Some("--customer".to_owned()),
+            cure: "name a customer as the file spells it; the predictions list all of them".to_owned(),
+        });
+    }
+    Ok(made)
+}
+
+/// The midnight that begins a day counted from 1900.
+fn at(day: i64) -> Instant {
+    Instant((day - DAYS_TO_1970) * DAY_US)
 }
 
 /// A note on orders of nothing but amounts of 0, which are no purchases where there is money: a count of purchases, as in

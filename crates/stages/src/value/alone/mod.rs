@@ -5,6 +5,7 @@
 //! likelihood and P(alive) do not need it; whatever looks so many days ahead does, and is left empty until the user says.
 
 mod answer;
+mod life;
 mod log;
 mod occasions;
 mod table;
@@ -15,6 +16,7 @@ use tenure_math::btyd::{self, TimeUnit};
 use crate::error::{Error, Result};
 
 pub use answer::{Answer, Clv, Customer, Dropout, Estimate, Nbd, Spend};
+pub use life::PAlive;
 pub(crate) use answer::{Histories, answer};
 pub(crate) use log::histories as of_log;
 pub(crate) use occasions::answer as answer_occasions;
@@ -85,6 +87,7 @@ pub struct Question {
     days: f64,
     periods: u32,
     discount: f64,
+    customer: Option<String>,
 }
 
 /// The values of the options that were given.
@@ -98,6 +101,8 @@ pub struct Options {
     pub periods: Option<u32>,
     /// Yearly discount rate.
     pub discount: Option<f64>,
+    /// The customer of an order log whose life is to be drawn.
+    pub customer: Option<String>,
 }
 
 impl Question {
@@ -121,9 +126,10 @@ impl Question {
                 ("--unit", options.unit.is_some()),
                 ("--days", options.days.is_some()),
                 ("--discount", options.discount.is_some()),
+                ("--customer", options.customer.is_some()),
             ];
             if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
-                let problem = format!("{option} means nothing to the BG/BB: its occasions have no length");
+                let problem = format!("{option} means nothing to the BG/BB: its occasions have no dates and no length");
                 return input(problem, option, "leave it out; --periods says how many occasions to look ahead");
             }
         } else if options.periods.is_some() {
@@ -150,7 +156,18 @@ impl Question {
             let cure = "give the yearly rate as a share from 0 to 1: 0.1 is 10 %";
             return input(format!("--discount cannot be {discount}"), "--discount", cure);
         }
-        Ok(Self { model, unit, days, periods, discount })
+        if options.customer.is_some() && model == Model::AnyTime(btyd::Model::Nbd) {
+            let problem = "--customer draws P(alive), and the NBD knows nobody who leaves".to_owned();
+            return input(problem, "--customer", "take --model bg-nbd, mbg-nbd or pareto-nbd");
+        }
+        Ok(Self { model, unit, days, periods, discount, customer: options.customer.clone() })
+    }
+}
+
+impl Question {
+    /// Whether one customer's life is asked for.
+    pub(crate) fn is_of_one(&self) -> bool {
+        self.customer.is_some()
     }
 }
 

@@ -81,6 +81,8 @@ pub(crate) fn answer(question: &Question, given: &Periods) -> Result<(Answer, Co
         spend: None,
         clv: None,
         top: top.collect(),
+        life: None,
+        figure: None,
         to: String::new(),
         notes: Vec::new(),
     };

@@ -123,6 +123,7 @@ fn histories(cells: &Cells, question: &Question) -> Result<Histories> {
         spend: spend.map(|_| spends),
         unit: question.unit,
         observed_until: None,
+        life: None,
         notes: Vec::new(),
     })
 }

@@ -1,4 +1,4 @@
--- How often and when each customer bought, in whole days: what buy-till-you-die models need of it.
+-- The days on which each customer bought: what buy-till-you-die models need of it.
 --
 -- A purchase is a day with an order that was not taken back as a whole; a return or a cancellation is none.
 -- Without money nobody can say how much was taken back, and the order counts. Days are
@@ -52,32 +52,12 @@ orders as (
             and sold.order_id = taken_back.order_id
             and sold.day = taken_back.day
     where taken_back.order_id is null or sold.gross_e4 = 0 or sold.gross_e4 > taken_back.cancelled_e4
-),
-
-days as (
-    select
-        customer_id,
-        day,
-        sum(net_e4) as net_e4
-    from orders
-    group by customer_id, day
-),
-
-firsts as (
-    select
-        customer_id,
-        min(day) as first_day
-    from days
-    group by customer_id
 )
 
 select
-    days.customer_id,
-    firsts.first_day,
-    max(days.day) as last_day,
-    count(*) as purchase_days,
-    sum(case when days.day > firsts.first_day then days.net_e4 else 0 end) / 10000.0 as repeat_spend
-from days
-inner join firsts on days.customer_id = firsts.customer_id
-group by days.customer_id, firsts.first_day
-order by days.customer_id
+    customer_id,
+    day,
+    sum(net_e4) as net_e4
+from orders
+group by customer_id, day
+order by customer_id, day
