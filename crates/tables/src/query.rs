@@ -106,6 +106,12 @@ pub const REPEAT_WEEKS: Query = query(
     include_str!("../sql/marts/repeat_weeks.sql"),
     include_str!("../sql/marts/repeat_weeks.toml"),
 );
+/// Who came back, by the month of the first purchase.
+pub const COHORT_MONTHS: Query = query(
+    "cohort_months",
+    include_str!("../sql/marts/cohort_months.sql"),
+    include_str!("../sql/marts/cohort_months.toml"),
+);
 /// The days on which each customer bought.
 pub const PURCHASE_DAYS: Query = query(
     "purchase_days",
@@ -226,6 +232,7 @@ pub const ALL: &[Query] = &[
     PORTFOLIO,
     HOLD_OUT,
     REPEAT_WEEKS,
+    COHORT_MONTHS,
     PURCHASE_DAYS,
     ANOTHER_FUTURE,
     ANOTHER_FUTURE_OF_CUSTOMERS,

@@ -155,7 +155,13 @@ impl Args {
                 format!("for {} alone take one of {words}; for a run, `tenure run FILE` first", file.display()),
             ));
         };
-        let options = Options { unit: self.unit, days: self.days, periods: self.periods, discount: self.discount, customer: self.customer };
+        let options = Options {
+            unit: self.unit,
+            days: self.days,
+            periods: self.periods,
+            discount: self.discount,
+            customer: self.customer,
+        };
         let question = Question::new(model, &options)?;
         let to = self.to.unwrap_or_else(|| beside(&file, &word));
         let config = self.common.fresh(&Overrides { date_order: self.date_order, ..self.common.overrides() })?;

@@ -9,14 +9,21 @@ use tenure_stages::time::Instant;
 use crate::support::{BASE, Csv, config, manifest, run, select, temp};
 
 /// The figures of a history that is long enough for every test window, in their order.
-const FIGURES: [&str; 16] = [
+const FIGURES: [&str; 23] = [
     "segment_distribution",
     "segments",
+    "rfm_heatmap",
+    "revenue_contribution",
+    "pareto_curve",
+    "outliers",
+    "cohort_retention",
+    "segment_migration",
     "roc_curve",
     "precision_recall",
     "cumulative_gain",
     "calibration",
     "decile_lift",
+    "feature_importance",
     "shap_beeswarm",
     "frequency_recency_matrix",
     "p_alive_matrix",
@@ -95,4 +102,50 @@ fn purchases_of_a_hold_out_add_up() {
     let actual = column("frequency_calibration", "actual", |_| true);
     let came: f64 = customers.iter().zip(&actual).map(|(n, mean)| n * mean).sum();
     assert!(weeks("true") <= came + 1e-6 && weeks("true") > 0.8 * came, "{} in whole weeks of {came}", weeks("true"));
+}
+
+/// What the pictures of customers draw is what the files hold.
+#[test]
+fn pictures_of_customers_count_everybody_once() {
+    let scores = select(
+        &BASE.out.join(artifact::CUSTOMER_SCORES),
+        "select count(*) as n, sum(monetary_total) as revenue from t",
+    );
+    let (n, revenue) = (scores.one_i64("n").unwrap() as f64, scores.f64s("revenue").unwrap()[0]);
+    let all = |_: &[String]| true;
+    assert_eq!(column("rfm_heatmap", "customers", all).iter().sum::<f64>(), n);
+    assert!((column("rfm_heatmap", "revenue", all).iter().sum::<f64>() - revenue).abs() < 1e-6 * revenue);
+    for share in ["share_so_far", "share_of_late", "share_expected"] {
+        assert!((column("revenue_contribution", share, all).iter().sum::<f64>() - 1.0).abs() < 1e-9, "{share}");
+    }
+    assert_eq!(column("outliers", "orders", all).len() as f64, n);
+    let unusual = select(&BASE.out.join(artifact::CUSTOMER_SCORES), "select customer_id from t").texts("customer_id");
+    let listed = Csv::read(&BASE.out.join(artifact::CUSTOMER_OUTLIERS));
+    let known: std::collections::BTreeSet<String> = unusual.unwrap().into_iter().collect();
+    let marked: std::collections::BTreeSet<&String> = listed.rows.iter().map(|row| &row[0]).collect();
+    assert!(!marked.is_empty() && marked.iter().all(|id| known.contains(*id)));
+    assert_eq!(column("outliers", "unusual", all).iter().sum::<f64>(), marked.len() as f64);
+    // The curve rises from nothing to everything, ever slower.
+    let shares = column("pareto_curve", "share_of_revenue", all);
+    assert_eq!((shares[0], shares.last().map(|s| (s * 1e9).round() / 1e9)), (0.0, Some(1.0)));
+    assert!(shares.windows(3).all(|s| s[1] - s[0] >= s[2] - s[1] - 2e-3), "{shares:?}");
+    // Cohorts: everybody who first bought in a month that has ended, and never more active than there are.
+    let first = select(
+        &BASE.out.join(artifact::ORDER_EVENTS),
+        "select count(*) as n from (
+             select customer_id, min(happened_us) as first_us from t
+             where lines > 0 and happened_us < 1701388800000000 and known_us < 1701388800000000 group by customer_id
+         ) as firsts where first_us < 1701388800000000",
+    );
+    let table = Csv::read(&BASE.out.join("figures/cohort_retention.csv"));
+    let mut cohorts: std::collections::BTreeMap<&String, f64> = std::collections::BTreeMap::new();
+    for (row, customers) in table.rows.iter().zip(table.numbers("customers")) {
+        cohorts.insert(&row[0], customers);
+    }
+    assert!(table.numbers("share").iter().all(|share| (0.0..=1.0).contains(share)));
+    // The last cohort has no month after it yet.
+    let counted: f64 = cohorts.values().sum();
+    assert!(counted < first.one_i64("n").unwrap() as f64 && counted > 0.8 * n, "{counted} of {n}");
+    let moved = column("segment_migration", "share_of_from", |row| !row[3].is_empty());
+    assert!(moved.iter().all(|share| (0.0..=1.0).contains(share)) && !moved.is_empty());
 }

@@ -11,6 +11,7 @@ use super::segments::{self, SegmentsData};
 use super::value_calibration::{self, ValueCalibrationData};
 use super::{Caption, Figure, FigureError, Problem, Theme, write};
 
+mod customers;
 mod forecasts;
 
 fn owned(words: &[&str]) -> Vec<String> {
@@ -177,6 +178,7 @@ fn gain() -> CumulativeGainData {
 fn everything() -> Vec<Figure> {
     let (note, theme) = (caption(), Theme::default());
     let mut all = forecasts::everything();
+    all.extend(customers::everything());
     all.extend([
         segment_distribution::draw(&distribution(), &note, &theme).unwrap(),
         segments::draw(&clusters(), &note, &theme).unwrap(),

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::lifetimes::{self, Lifetimes, SILENCE};
 use crate::panel::Table;
 use crate::reasons;
+use crate::report::figure::feature_importance::FeatureImportanceData;
 use crate::report::figure::shap_beeswarm::{BeeswarmFeature, MOST_FEATURES, ShapBeeswarmData};
 use crate::report::figure::{self, Theme};
 
@@ -38,6 +39,14 @@ impl Room<'_> {
         }
         let as_of = self.as_of()?;
         let frame = self.contributions(shown, &as_of)?;
+        let sum: f64 = record.importance.iter().map(|(_, share)| share.max(0.0)).sum();
+        let data = FeatureImportanceData {
+            features: moving.iter().map(|name| reasons::short_name(name)).collect(),
+            share: record.importance.iter().map(|(_, share)| share / sum).filter(|share| *share > 0.0).collect(),
+        };
+        let words = "What the model goes by; of features that hang together either may stand for both.";
+        let note = self.caption(&as_of, acquired(frame.n_rows() as u64), words);
+        gallery.hang(figure::feature_importance::draw(&data, &note, &Theme::default()))?;
         let made = made(&record, &frame)?;
         let features = shown
             .iter()

@@ -1,6 +1,7 @@
 //! The figures of a run, from its artefacts. Each room of figures is one file.
 
 mod churn;
+mod customers;
 mod drivers;
 mod lifetimes;
 mod plan;
@@ -61,6 +62,7 @@ pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Res
     let room = Room { config, engine, run };
     let mut gallery = Gallery::default();
     room.segments(&mut gallery)?;
+    room.customers(&mut gallery)?;
     room.churn(&mut gallery)?;
     room.drivers(&mut gallery)?;
     room.lifetimes(&mut gallery)?;

@@ -230,7 +230,8 @@ pub(crate) fn answer(question: &Question, model: Model, given: Histories) -> Res
     };
     if life.is_none() && given.life.is_some() {
         notes.push(
-            "P(alive) of the customer is not drawn: it was seen on one day only, or the data do not tell who left".to_owned(),
+            "P(alive) of the customer is not drawn: it was seen on one day only, or the data do not tell who left"
+                .to_owned(),
         );
     }
     let clv = (money.is_some() && given.unit.is_some()).then(|| Clv {

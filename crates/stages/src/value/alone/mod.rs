@@ -16,8 +16,8 @@ use tenure_math::btyd::{self, TimeUnit};
 use crate::error::{Error, Result};
 
 pub use answer::{Answer, Clv, Customer, Dropout, Estimate, Nbd, Spend};
-pub use life::PAlive;
 pub(crate) use answer::{Histories, answer};
+pub use life::PAlive;
 pub(crate) use log::histories as of_log;
 pub(crate) use occasions::answer as answer_occasions;
 pub(crate) use table::{Read, read};

@@ -1,0 +1,74 @@
+//! A table whose cells carry a colour for their amount and words: rows and columns have names, not scales.
+
+use super::sheet::{Anchor, Sheet};
+use super::{ramp, text};
+
+/// Height of the names above the columns.
+const NAMES: f64 = 40.0;
+/// From this share of the darkest colour on, words stand in the colour of the paper.
+const DARK: f64 = 0.45;
+
+/// One cell.
+pub(super) struct Cell {
+    /// The amount as a share of the greatest; `None` leaves the cell blank.
+    pub(super) shade: Option<f64>,
+    /// What stands in it, a line each.
+    pub(super) words: Vec<String>,
+    /// What it says on hover.
+    pub(super) hover: String,
+}
+
+/// The table.
+pub(super) struct Grid<'a> {
+    /// What the rows are.
+    pub(super) rows_are: &'a str,
+    /// What the columns are.
+    pub(super) columns_are: &'a str,
+    /// Names of the rows, from the top.
+    pub(super) rows: &'a [String],
+    /// Names of the columns.
+    pub(super) columns: &'a [String],
+    /// The cells, row by row.
+    pub(super) cells: Vec<Cell>,
+    /// Height of a row.
+    pub(super) step: f64,
+}
+
+/// Height of the whole.
+pub(super) fn height(rows: usize, step: f64) -> f64 {
+    NAMES + 14.0 + rows as f64 * step
+}
+
+/// Draws it over the width of the sheet.
+pub(super) fn draw(sheet: &mut Sheet<'_>, grid: &Grid<'_>) {
+    let (label, tick) = (sheet.label(), sheet.tick());
+    let names = grid.rows.iter().map(|name| label.width(name)).fold(tick.width(grid.rows_are), f64::max).min(150.0);
+    let (left, top) = (sheet.left + names + 8.0, sheet.top + 14.0 + NAMES);
+    let width = (sheet.right - left) / grid.columns.len().max(1) as f64;
+    sheet.text(left, sheet.top + 8.0, grid.columns_are, tick.in_bold());
+    sheet.text(sheet.left + names, top - 6.0, grid.rows_are, tick.in_bold().at(Anchor::End));
+    for (column, name) in grid.columns.iter().enumerate() {
+        let lines = text::wrap(name, f64::from(tick.size), false, width - 2.0);
+        for (line, words) in lines.iter().enumerate() {
+            let y = top - 6.0 - 12.0 * (lines.len() - 1 - line) as f64;
+            sheet.text(left + (column as f64 + 0.5) * width, y, words, tick.at(Anchor::Middle));
+        }
+    }
+    for (row, name) in grid.rows.iter().enumerate() {
+        let shown = text::fit(&text::clean(name), f64::from(label.size), false, names);
+        sheet.text_middle(sheet.left + names, top + (row as f64 + 0.5) * grid.step, &shown, label.at(Anchor::End));
+    }
+    for (at, cell) in grid.cells.iter().enumerate() {
+        let Some(shade) = cell.shade else { continue };
+        let (x, y) =
+            (left + (at % grid.columns.len()) as f64 * width, top + (at / grid.columns.len()) as f64 * grid.step);
+        let face = tick.in_color(if shade > DARK { sheet.theme.paper } else { sheet.theme.ink }).at(Anchor::Middle);
+        sheet.hover(&cell.hover, |s| {
+            s.bar((x + 0.5, x + width - 0.5), (y + 0.5, y + grid.step - 0.5), &ramp::color(&ramp::AMOUNT, shade), 1.0);
+            for (line, words) in cell.words.iter().enumerate() {
+                let middle = y + grid.step / 2.0 + 12.0 * (line as f64 - (cell.words.len() as f64 - 1.0) / 2.0);
+                s.text_middle(x + width / 2.0, middle, words, face);
+            }
+        });
+    }
+}
