@@ -201,7 +201,7 @@ fn saved_models_score_as_they_did() {
 fn one_and_two_threads_give_the_same_bytes() {
     let dir = temp();
     let out = dir.path().join("one");
-    pipeline::run(&ctx(1), &named(), &[RUN.0.clone()], &out).unwrap();
+    pipeline::run(&ctx(1), &named(), std::slice::from_ref(&RUN.0), &out).unwrap();
     assert_eq!(differing(&out, &RUN.1, &TIMES), Vec::<String>::new());
 }
 
