@@ -18,6 +18,10 @@ fmt:
 lint:
     cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
+# Lints of the feature `lightgbm` too; it needs the tools that docs/adr/0019 names
+lint-lightgbm:
+    cargo clippy --release --workspace --all-targets --locked --features tenure/lightgbm -- -D warnings
+
 # All tests but the slow ones
 test:
     cargo test --release --workspace --locked

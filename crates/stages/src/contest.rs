@@ -234,6 +234,18 @@ fn verdict(rules: &Rules<'_>, rounds: &[Round], only_active: bool) -> Result<Opt
     contest::compare(&losses, &groups, numbers.len(), &params).map(Some).map_err(Error::math("the contest"))
 }
 
+/// Why the champion of a contest that another program held cannot be used.
+pub(crate) fn not_built(stage: Stage, model: &str) -> Error {
+    Error::Input {
+        problem: format!(
+            "{model} is the champion of this folder's contest of the {} models, and this program was built without it",
+            stage.name()
+        ),
+        place: None,
+        cure: format!("hold the contest again with `tenure backtest`, or {}", crate::config::NOT_BUILT_CURE),
+    }
+}
+
 /// Which model is used, and why, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {

@@ -308,6 +308,7 @@ impl Panel {
 pub(crate) fn boosting(config: &Config, objective: boost::Objective, task: &str) -> boost::Params {
     let b = &config.boosting;
     boost::Params {
+        engine: boost::Engine::Hessboost,
         objective,
         rounds: b.rounds,
         learning_rate: b.learning_rate,

@@ -173,9 +173,9 @@ fn manifests_keep_the_crates_apart() {
             "math",
             &["arrow", "parquet", "datafusion", "object_store", "tokio", "futures", "log", "tracing", "tenure"][..],
         ),
-        ("tables", &["tenure-math", "tenure-stages", "clap", "indicatif", "axum", "hessboost"]),
-        ("stages", &["clap", "indicatif", "axum", "datafusion", "arrow", "tokio", "hessboost"]),
-        ("app", &["tenure-math", "tenure-tables", "datafusion", "arrow", "hessboost", "kuva"]),
+        ("tables", &["tenure-math", "tenure-stages", "clap", "indicatif", "axum", "hessboost", "lightgbm3"]),
+        ("stages", &["clap", "indicatif", "axum", "datafusion", "arrow", "tokio", "hessboost", "lightgbm3"]),
+        ("app", &["tenure-math", "tenure-tables", "datafusion", "arrow", "hessboost", "lightgbm3", "kuva"]),
     ] {
         for name in dependencies(package) {
             if banned.iter().any(|ban| name == *ban || name.starts_with(&format!("{ban}-"))) {

@@ -18,25 +18,57 @@
 //! Quantiles: one ensemble a level; a finished tree's leaves are set to the exact residual quantile of their rows, and
 //! the levels of a row are sorted, so they do not cross.
 //!
+//! Engines: hessboost, and LightGBM where the feature of that name is built. What is said above of single precision and
+//! of the mean is hessboost's; LightGBM reads the features as they are and gets penalty and leaf size in units of the mean
+//! instead, so that its text predicts in the target's unit.
+//!
 //! Limits: the same parameters, data and seed give the same model on any number of threads; a newer engine version
-//! may give another one.
+//! may give another one, and the two engines give two.
 
+mod hess;
+#[cfg(feature = "lightgbm")]
+mod lightgbm;
 mod store;
 
 use serde::{Deserialize, Serialize};
 
-use hessboost::config::{GrowPolicy, LeafEstimation, TrainingParams, TreeMethod};
-use hessboost::data::DMatrix;
-use hessboost::error::HessboostError;
-use hessboost::model::{BoostedModel, ImportanceType, Iterations};
-use hessboost::objective as engine;
-use hessboost::training::Trainer;
-
 use crate::error::{Error, Result};
 use crate::num::{Matrix, require_len};
 
-/// Rows that are converted and scored at a time, so that scoring does not double the memory of a large matrix.
-const CHUNK_ROWS: usize = 1 << 16;
+#[cfg(not(feature = "lightgbm"))]
+const NOT_BUILT: &str = "this program was built without it; build it with `--features lightgbm`";
+
+/// Who grows the trees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// hessboost, which is always there.
+    #[default]
+    Hessboost,
+    /// LightGBM, where the program was built with the feature `lightgbm`. It has no quantiles and no watched fit.
+    Lightgbm,
+}
+
+impl Engine {
+    /// Whether this program has it.
+    #[must_use]
+    pub fn is_built(self) -> bool {
+        self == Self::Hessboost || cfg!(feature = "lightgbm")
+    }
+
+    /// Its name in errors and in stored models.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hessboost => "hessboost",
+            Self::Lightgbm => "lightgbm",
+        }
+    }
+
+    fn refuse(self, message: &str) -> Error {
+        Error::Engine { engine: self.name(), message: message.to_owned() }
+    }
+}
 
 /// What the trees are fitted to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,6 +95,8 @@ pub enum Objective {
 /// How the ensemble is grown. The defaults are a cautious ensemble for tens of thousands of customers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Params {
+    /// Who grows the trees.
+    pub engine: Engine,
     /// The loss.
     pub objective: Objective,
     /// Trees an output, at least 1.
@@ -83,13 +117,14 @@ pub struct Params {
     pub lambda: f64,
     /// Seed of the row and column draws.
     pub seed: u64,
-    /// Threads for training; 0 takes the caller's thread pool. Never changes the model.
+    /// Threads for training; 0 takes the caller's thread pool. Never changes the model. LightGBM trains on one.
     pub threads: usize,
 }
 
 impl Default for Params {
     fn default() -> Self {
         Self {
+            engine: Engine::Hessboost,
             objective: Objective::Squared,
             rounds: 300,
             learning_rate: 0.03,
@@ -170,14 +205,59 @@ pub struct Validation<'a> {
     pub patience: usize,
 }
 
+/// What an engine is asked: everything checked, nothing of any engine.
+#[derive(Clone, Copy)]
+struct Task<'a> {
+    features: &'a Matrix,
+    target: &'a [f64],
+    weights: Option<&'a [f64]>,
+    /// What is known of each row's margin; the trees are added to it.
+    margins: Option<&'a [f64]>,
+    validation: Option<&'a Validation<'a>>,
+    params: &'a Params,
+    /// Weighted mean of the target; above zero for the log-link objectives, inside (0, 1) for the logistic one.
+    mean: f64,
+    /// Sum of the weights, above zero.
+    total_weight: f64,
+}
+
+impl Task<'_> {
+    /// The Hessian that a leaf needs: that of so many average rows at the intercept, the target in units of its mean where
+    /// the objective has a log link.
+    fn least_hessian(&self) -> f64 {
+        let of_one = match self.params.objective {
+            Objective::Logistic => self.mean * (1.0 - self.mean),
+            _ => 1.0,
+        };
+        self.params.min_rows_per_leaf as f64 * of_one * self.total_weight / self.features.n_rows() as f64
+    }
+}
+
+/// What the trees of an engine answer. Features have the right number of columns.
+trait Trees {
+    fn n_features(&self) -> usize;
+    fn rounds(&self) -> usize;
+    /// Margins row by row and output by output.
+    fn margins(&self, features: &Matrix) -> Result<Vec<f64>>;
+    /// Values of one output, a column a feature and the bias last, row by row.
+    fn contributions(&self, features: &Matrix, output: usize) -> Result<Vec<f64>>;
+    /// The loss reduction of all splits on each feature.
+    fn gains(&self) -> Vec<f64>;
+}
+
+#[derive(Debug, Clone)]
+enum Ensemble {
+    Hessboost(hess::Trees),
+    #[cfg(feature = "lightgbm")]
+    Lightgbm(lightgbm::Trees),
+}
+
 /// A trained ensemble. Serialises to one JSON object and comes back with the same predictions bit for bit.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "store::Stored")]
 pub struct Fitted {
     objective: Objective,
-    /// What the target was divided by before training (1 except for the log-link objectives).
-    scale: f64,
-    model: BoostedModel,
+    ensemble: Ensemble,
 }
 
 /// Trains on `features` (NaN = missing) and `target`, each row counted `weights` times (all once without).
@@ -255,70 +335,24 @@ fn train(
     let weight = |i: usize| weights.map_or(1.0, |w| w[i]);
     let mean = (0..n).map(|i| weight(i) * target[i]).sum::<f64>() / total_weight;
 
-    let scale = match params.objective {
+    match params.objective {
         Objective::Tweedie { .. } | Objective::Gamma if mean <= 0.0 => {
             return Err(Error::Degenerate { what: "boosting", reason: "the target is zero everywhere" });
         }
-        Objective::Tweedie { .. } | Objective::Gamma => mean,
-        _ => 1.0,
-    };
-    // The Hessian of one row at the intercept, so that a number of rows can be said to an engine that counts Hessians.
-    let hessian = match params.objective {
         Objective::Logistic if mean <= 0.0 || mean >= 1.0 => {
             return Err(Error::Degenerate { what: "boosting", reason: "the target has one class only" });
         }
-        Objective::Logistic => mean * (1.0 - mean),
-        _ => 1.0,
+        _ => {}
+    }
+    let task = Task { features, target, weights, margins, validation, params, mean, total_weight };
+    let ensemble = match params.engine {
+        Engine::Hessboost => Ensemble::Hessboost(hess::train(&task)?),
+        #[cfg(feature = "lightgbm")]
+        Engine::Lightgbm => Ensemble::Lightgbm(lightgbm::train(&task)?),
+        #[cfg(not(feature = "lightgbm"))]
+        Engine::Lightgbm => return Err(params.engine.refuse(NOT_BUILT)),
     };
-    let min_child_weight = params.min_rows_per_leaf as f64 * hessian * total_weight / n as f64;
-
-    let mut builder = TrainingParams::builder()
-        .objective(engine_objective(&params.objective)?)
-        .tree_method(TreeMethod::Hist)
-        .grow_policy(GrowPolicy::LossGuide)
-        .max_leaves(params.max_leaves)
-        .eta(params.learning_rate)
-        .min_child_weight(min_child_weight)
-        .subsample(params.row_sample)
-        .colsample_bytree(params.column_sample)
-        .lambda(params.lambda)
-        .seed(params.seed);
-    builder = match params.max_depth {
-        Some(depth) => builder.max_depth(depth),
-        None => builder.unlimited_depth(),
-    };
-    if params.threads > 0 {
-        builder = builder.nthread(params.threads);
-    }
-    if matches!(params.objective, Objective::Quantile { .. }) {
-        builder = builder.leaf_estimation(LeafEstimation::Exact);
-    }
-    let engine_params = builder.build().map_err(|e| engine_error(&e))?;
-
-    let mut rows = engine_rows(features, target, scale)?;
-    if let Some(w) = weights {
-        rows = rows.with_weights(&w.iter().map(|&v| v as f32).collect::<Vec<_>>()).map_err(|e| engine_error(&e))?;
-    }
-    if let Some(margins) = margins {
-        let margins: Vec<f32> = margins.iter().map(|&m| m as f32).collect();
-        rows = rows.with_base_margin(&margins).map_err(|e| engine_error(&e))?;
-    }
-    let trainer = Trainer::new(&engine_params, &rows, params.rounds);
-    let model = match validation {
-        None => trainer.train(),
-        Some(held_out) => {
-            require_len("validation columns", p, held_out.features.n_cols())?;
-            require_len("validation target", held_out.features.n_rows(), held_out.target.len())?;
-            check_target(&params.objective, held_out.target)?;
-            let Some(patience) = std::num::NonZeroUsize::new(held_out.patience) else {
-                return Err(Error::Parameter { name: "patience", value: 0.0, expected: "at least 1" });
-            };
-            let watched = engine_rows(held_out.features, held_out.target, scale)?;
-            trainer.eval(&watched, "validation").early_stopping_rounds(patience).train()
-        }
-    };
-    let model = model.map_err(|e| engine_error(&e))?.model;
-    Ok(Fitted { objective: params.objective.clone(), scale, model })
+    Ok(Fitted { objective: params.objective.clone(), ensemble })
 }
 
 impl Fitted {
@@ -331,7 +365,7 @@ impl Fitted {
     /// The number of feature columns it takes.
     #[must_use]
     pub fn n_features(&self) -> usize {
-        self.model.n_features()
+        self.trees().n_features()
     }
 
     /// The number of predictions a row: the number of quantile levels, else 1.
@@ -346,7 +380,7 @@ impl Fitted {
     /// The number of rounds that predictions use: all, or up to the best one after [`fit_watched`].
     #[must_use]
     pub fn rounds(&self) -> usize {
-        self.model.best_iteration().map_or_else(|| self.model.num_boost_rounds(), |best| best + 1)
+        self.trees().rounds()
     }
 
     /// One prediction a row on the response scale: a probability in (0, 1), a mean in the target's unit.
@@ -384,14 +418,8 @@ impl Fitted {
     /// # Errors
     /// [`Error::Shape`] when the columns differ from training, [`Error::NotFinite`] for an infinite feature.
     pub fn margins(&self, features: &Matrix) -> Result<Vec<f64>> {
-        let shift = self.scale.ln();
-        let mut margins = Vec::with_capacity(features.n_rows() * self.n_outputs());
-        for start in (0..features.n_rows()).step_by(CHUNK_ROWS) {
-            let chunk = self.engine_chunk(features, start)?;
-            let predicted = self.model.predict_margin_rows(&chunk, Iterations::Best).map_err(|e| engine_error(&e))?;
-            margins.extend(predicted.as_slice().iter().map(|&m| f64::from(m) + shift));
-        }
-        Ok(margins)
+        require_len("feature columns", self.n_features(), features.n_cols())?;
+        self.trees().margins(features)
     }
 
     /// Exact TreeSHAP values of each row on the margin: one column a feature and the bias last; a row sums to its
@@ -413,38 +441,40 @@ impl Fitted {
         if level >= self.n_outputs() {
             return Err(Error::Shape { what: "quantile levels", expected: self.n_outputs(), found: level });
         }
-        let (n, p) = (features.n_rows(), self.n_features());
-        let shift = self.scale.ln();
-        let mut values = Vec::with_capacity(n * (p + 1));
-        for start in (0..n).step_by(CHUNK_ROWS) {
-            let chunk = self.engine_chunk(features, start)?;
-            let rows = chunk.len() / p;
-            let data = DMatrix::from_dense_vec(chunk, rows, p).map_err(|e| engine_error(&e))?;
-            let explained = self.model.predict_contribs(&data, Iterations::Best).map_err(|e| engine_error(&e))?;
-            for row in explained.as_slice().chunks_exact(self.n_outputs() * (p + 1)) {
-                let of_level = &row[level * (p + 1)..(level + 1) * (p + 1)];
-                values.extend(of_level[..p].iter().map(|&v| f64::from(v)));
-                values.push(f64::from(of_level[p]) + shift);
-            }
-        }
-        Matrix::new(n, p + 1, values)
+        require_len("feature columns", self.n_features(), features.n_cols())?;
+        Matrix::new(features.n_rows(), self.n_features() + 1, self.trees().contributions(features, level)?)
     }
 
     /// Each feature's share of the total loss reduction of all splits: sums to 1, or all zero without a split.
     #[must_use]
     pub fn importance(&self) -> Vec<f64> {
-        let gains = self.model.feature_importance(ImportanceType::TotalGain);
-        let total: f64 = gains.values().sum();
-        (0..self.n_features())
-            .map(|j| gains.get(&j).map_or(0.0, |gain| if total > 0.0 { gain / total } else { 0.0 }))
-            .collect()
+        let gains = self.trees().gains();
+        let total: f64 = gains.iter().sum();
+        gains.into_iter().map(|gain| if total > 0.0 { gain / total } else { 0.0 }).collect()
     }
 
-    /// The rows of one chunk from `start` on in the engine's precision.
-    fn engine_chunk(&self, features: &Matrix, start: usize) -> Result<Vec<f32>> {
-        require_len("feature columns", self.n_features(), features.n_cols())?;
-        let end = (start + CHUNK_ROWS).min(features.n_rows());
-        single_precision(features, start, end)
+    /// The model in LightGBM's own text, with these names of the features; `None` for another engine.
+    ///
+    /// Any LightGBM of the same major version loads it; what it predicts are [`Fitted::predict`] and
+    /// [`Fitted::margins`]. White space and signs that the text gives a meaning to become `_` in the names.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when there are not as many names as features.
+    pub fn lightgbm_text(&self, names: &[String]) -> Result<Option<String>> {
+        require_len("names of the features", self.n_features(), names.len())?;
+        Ok(match &self.ensemble {
+            Ensemble::Hessboost(_) => None,
+            #[cfg(feature = "lightgbm")]
+            Ensemble::Lightgbm(trees) => Some(trees.text_with(names)),
+        })
+    }
+
+    fn trees(&self) -> &dyn Trees {
+        match &self.ensemble {
+            Ensemble::Hessboost(trees) => trees,
+            #[cfg(feature = "lightgbm")]
+            Ensemble::Lightgbm(trees) => trees,
+        }
     }
 }
 
@@ -473,43 +503,6 @@ fn check_weights(weights: Option<&[f64]>, n: usize) -> Result<f64> {
     }
     let total: f64 = weights.iter().sum();
     if total > 0.0 { Ok(total) } else { Err(Error::Degenerate { what: "boosting", reason: "every weight is zero" }) }
-}
-
-/// Rows `start..end` in single precision; an infinity (also by overflow) is refused with its place.
-fn single_precision(features: &Matrix, start: usize, end: usize) -> Result<Vec<f32>> {
-    let p = features.n_cols();
-    let values = &features.values()[start * p..end * p];
-    let single: Vec<f32> = values.iter().map(|&v| v as f32).collect();
-    match single.iter().position(|v| v.is_infinite()) {
-        None => Ok(single),
-        Some(at) => Err(Error::NotFinite { what: "features", row: start + at / p, column: at % p }),
-    }
-}
-
-fn engine_rows(features: &Matrix, target: &[f64], scale: f64) -> Result<DMatrix> {
-    let single = single_precision(features, 0, features.n_rows())?;
-    let labels: Vec<f32> = target.iter().map(|&y| (y / scale) as f32).collect();
-    DMatrix::from_dense_vec(single, features.n_rows(), features.n_cols())
-        .and_then(|data| data.with_labels(&labels))
-        .map_err(|e| engine_error(&e))
-}
-
-fn engine_objective(objective: &Objective) -> Result<engine::Objective> {
-    Ok(match objective {
-        Objective::Logistic => engine::Objective::BinaryLogistic(engine::RegLoss::default()),
-        Objective::Squared => engine::Objective::SquaredError(engine::RegLoss::default()),
-        Objective::Tweedie { power } => {
-            engine::Objective::Tweedie(engine::Tweedie::new(*power).map_err(|e| engine_error(&e))?)
-        }
-        Objective::Gamma => engine::Objective::Gamma(engine::RegLoss::default()),
-        Objective::Quantile { levels } => {
-            engine::Objective::Quantile(engine::Quantiles::new(levels.iter().copied()).map_err(|e| engine_error(&e))?)
-        }
-    })
-}
-
-fn engine_error(error: &HessboostError) -> Error {
-    Error::Engine { engine: store::ENGINE, message: error.to_string() }
 }
 
 #[cfg(test)]

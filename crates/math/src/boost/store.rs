@@ -1,13 +1,12 @@
-//! How a trained ensemble is written down: a few readable fields and the engine's own bytes in hexadecimal.
+//! How a trained ensemble is written down: a few readable fields and the engine's own model, as text or as bytes in
+//! hexadecimal.
 
-use hessboost::model::{BoostedModel, ModelFormat};
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::{Fitted, Objective, engine_error};
+#[cfg(feature = "lightgbm")]
+use super::lightgbm;
+use super::{Engine, Ensemble, Fitted, Objective, hess};
 use crate::error::{Error, Result};
-
-/// The engine's name in errors and in stored models.
-pub(super) const ENGINE: &str = "hessboost";
 
 /// The stored form of [`Fitted`].
 #[derive(Serialize, Deserialize)]
@@ -23,14 +22,21 @@ pub(super) struct Stored {
 
 impl Serialize for Fitted {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let bytes = self.model.encode(ModelFormat::Binary).map_err(serde::ser::Error::custom)?;
+        let (engine, scale, trees) = match &self.ensemble {
+            Ensemble::Hessboost(trees) => {
+                let bytes = trees.encode().map_err(serde::ser::Error::custom)?;
+                (Engine::Hessboost, trees.scale, to_hex(&bytes))
+            }
+            #[cfg(feature = "lightgbm")]
+            Ensemble::Lightgbm(trees) => (Engine::Lightgbm, 1.0, trees.text().to_owned()),
+        };
         let stored = Stored {
-            engine: ENGINE.to_owned(),
+            engine: engine.name().to_owned(),
             n_features: self.n_features(),
             rounds: self.rounds(),
-            scale_bits: self.scale.to_bits(),
+            scale_bits: f64::to_bits(scale),
             objective: self.objective.clone(),
-            trees: to_hex(&bytes),
+            trees,
         };
         stored.serialize(serializer)
     }
@@ -40,19 +46,30 @@ impl TryFrom<Stored> for Fitted {
     type Error = Error;
 
     fn try_from(stored: Stored) -> Result<Self> {
-        let refuse = |message: &str| Error::Engine { engine: ENGINE, message: message.to_owned() };
-        if stored.engine != ENGINE {
-            return Err(refuse("the stored model belongs to another engine"));
+        let engine = if stored.engine == Engine::Lightgbm.name() { Engine::Lightgbm } else { Engine::Hessboost };
+        if stored.engine != engine.name() {
+            return Err(engine.refuse("the stored model belongs to another engine"));
         }
-        let bytes = from_hex(&stored.trees).ok_or_else(|| refuse("the stored trees are not hexadecimal"))?;
-        let model = BoostedModel::decode(&bytes, ModelFormat::Binary).map_err(|e| engine_error(&e))?;
         let scale = f64::from_bits(stored.scale_bits);
         if !(scale.is_finite() && scale > 0.0) {
-            return Err(refuse("the stored scale is not a positive number"));
+            return Err(engine.refuse("the stored scale is not a positive number"));
         }
-        let fitted = Self { objective: stored.objective, scale, model };
-        if fitted.model.n_outputs() != fitted.n_outputs() || fitted.n_features() != stored.n_features {
-            return Err(refuse("the stored trees do not fit the stored objective"));
+        let (ensemble, n_outputs) = match engine {
+            Engine::Hessboost => {
+                let bytes = from_hex(&stored.trees);
+                let bytes = bytes.ok_or_else(|| engine.refuse("the stored trees are not hexadecimal"))?;
+                let trees = hess::Trees::decode(&bytes, scale)?;
+                let n_outputs = trees.n_outputs();
+                (Ensemble::Hessboost(trees), n_outputs)
+            }
+            #[cfg(feature = "lightgbm")]
+            Engine::Lightgbm => (Ensemble::Lightgbm(lightgbm::Trees::decode(stored.trees, &stored.objective)?), 1),
+            #[cfg(not(feature = "lightgbm"))]
+            Engine::Lightgbm => return Err(engine.refuse(super::NOT_BUILT)),
+        };
+        let fitted = Self { objective: stored.objective, ensemble };
+        if n_outputs != fitted.n_outputs() || fitted.n_features() != stored.n_features {
+            return Err(engine.refuse("the stored trees do not fit the stored objective"));
         }
         Ok(fitted)
     }

@@ -115,6 +115,10 @@ pub const CHURN_CARD_JSON: &str = "models/churn_card.json";
 pub const VALUE_CARD: &str = "models/value_card.md";
 /// The same as JSON.
 pub const VALUE_CARD_JSON: &str = "models/value_card.json";
+/// The trees of the churn model in LightGBM's own text, where that is the model.
+pub const CHURN_LIGHTGBM: &str = "models/churn_lightgbm.txt";
+/// The same of the value model: spend over the customer's usual spend.
+pub const VALUE_LIGHTGBM: &str = "models/value_lightgbm.txt";
 /// What each feature adds to the log-odds of each customer's churn at `as_of`.
 pub const CHURN_CONTRIBUTIONS: &str = "data/churn_contributions.parquet";
 /// The strongest reasons for each customer's churn probability, in words.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenure_math::boost;
+use tenure_math::boost::{self, Engine};
 use tenure_math::churn::{logistic, pool, recency};
 use tenure_math::metric::{bootstrap, contest};
 use tenure_math::num::Matrix;
@@ -62,6 +62,7 @@ enum Part {
     Logistic,
     Boosting,
     Segments,
+    Lightgbm,
 }
 
 fn parts(model: ChurnModel) -> &'static [Part] {
@@ -72,6 +73,7 @@ fn parts(model: ChurnModel) -> &'static [Part] {
         ChurnModel::Boosting => &[Part::Boosting],
         ChurnModel::Pooled => &[Part::Logistic, Part::Boosting],
         ChurnModel::BySegment => &[Part::Logistic, Part::Boosting, Part::Segments],
+        ChurnModel::Lightgbm => &[Part::Lightgbm],
     }
 }
 
@@ -85,6 +87,9 @@ pub struct Parts {
     boosting: Option<boost::Fitted>,
     /// Regressions of single segments.
     segments: Vec<SegmentModel>,
+    /// The trees of LightGBM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lightgbm: Option<boost::Fitted>,
 }
 
 /// The regression of one segment.
@@ -107,8 +112,8 @@ impl Parts {
             let fitted = there(self.logistic.as_ref(), "the logistic regression")?;
             fitted.predict(&input.linear()?).map_err(Error::math("the logistic regression"))
         };
-        let boosting = || {
-            let fitted = there(self.boosting.as_ref(), "the boosted trees")?;
+        let trees = |fitted: Option<&boost::Fitted>| {
+            let fitted = there(fitted, "the boosted trees")?;
             fitted.predict(&input.features()).map_err(Error::math("the boosted trees"))
         };
         match model {
@@ -117,9 +122,11 @@ impl Parts {
                 .map_err(Error::math("the recency baseline")),
             ChurnModel::MbgNbd => Ok(input.silence.clone()),
             ChurnModel::Logistic => logistic(),
-            ChurnModel::Boosting => boosting(),
+            ChurnModel::Boosting => trees(self.boosting.as_ref()),
+            ChurnModel::Lightgbm => trees(self.lightgbm.as_ref()),
             ChurnModel::Pooled => {
-                pool::pool(&[&input.silence, &logistic()?, &boosting()?]).map_err(Error::math("the pool of models"))
+                let (linear, trees) = (logistic()?, trees(self.boosting.as_ref())?);
+                pool::pool(&[&input.silence, &linear, &trees]).map_err(Error::math("the pool of models"))
             }
             ChurnModel::BySegment => {
                 let mut p = self.predict(ChurnModel::Pooled, input)?;
@@ -152,8 +159,8 @@ impl Parts {
         let linear = |fitted: &logistic::Fitted, features: &Matrix| {
             fitted.contributions(features).map_err(Error::math("the logistic regression"))
         };
-        let trees = || -> Result<Matrix> {
-            let parts = there(self.boosting.as_ref(), "the boosted trees")?
+        let trees = |fitted: Option<&boost::Fitted>| -> Result<Matrix> {
+            let parts = there(fitted, "the boosted trees")?
                 .contributions(&input.features())
                 .map_err(Error::math("the boosted trees"))?;
             let mut values = Vec::with_capacity(n * columns);
@@ -171,10 +178,11 @@ impl Parts {
             }
             ChurnModel::MbgNbd => matrix(in_one(silence, &input.silence)),
             ChurnModel::Logistic => linear(there(self.logistic.as_ref(), "the logistic regression")?, &input.linear()?),
-            ChurnModel::Boosting => trees(),
+            ChurnModel::Boosting => trees(self.boosting.as_ref()),
+            ChurnModel::Lightgbm => trees(self.lightgbm.as_ref()),
             ChurnModel::Pooled => {
                 let own = in_one(silence, &input.silence);
-                let (a, b) = (self.contributions(ChurnModel::Logistic, input)?, trees()?);
+                let (a, b) = (self.contributions(ChurnModel::Logistic, input)?, trees(self.boosting.as_ref())?);
                 let parts = own.iter().zip(a.values()).zip(b.values());
                 matrix(parts.map(|((own, a), b)| (own + a + b) / 3.0).collect())
             }
@@ -199,6 +207,11 @@ impl Parts {
         for own in &mut self.segments {
             own.wins = earlier.segments.iter().any(|other| other.wins && other.holds(own.rank));
         }
+    }
+
+    /// The trees of LightGBM, where they were fitted.
+    pub(super) fn lightgbm(&self) -> Option<&boost::Fitted> {
+        self.lightgbm.as_ref()
     }
 
     /// The segments whose own regression is in use, by rank.
@@ -259,7 +272,7 @@ impl Room<'_> {
 
     /// The trees begin at the log-odds of their snapshot: what they learn is who of a snapshot leaves, not in which
     /// season more of all do.
-    fn boosting(&self, rows: &[usize]) -> Result<boost::Fitted> {
+    fn boosting(&self, rows: &[usize], engine: Engine) -> Result<boost::Fitted> {
         let target: Vec<f64> = self.outcomes(rows).into_iter().map(f64::from).collect();
         let weights = self.weights(rows)?;
         let mut totals: BTreeMap<Instant, (f64, f64)> = BTreeMap::new();
@@ -275,6 +288,7 @@ impl Room<'_> {
         };
         let margins: Vec<f64> = rows.iter().map(|&i| level(i)).collect();
         let params = panel::boosting(self.config, boost::Objective::Logistic, "churn/boosting");
+        let params = boost::Params { engine, ..params };
         let features = self.panel.table.features.select_rows(rows);
         boost::fit_beyond(&features, &target, Some(&weights), &margins, &params)
             .map_err(Error::math("the boosted trees"))
@@ -309,7 +323,7 @@ impl Room<'_> {
         let one = logistic::Params { penalties: vec![penalty], ..Default::default() };
         let (linear, trees) = rayon::join(
             || needs(Part::Logistic).then(|| self.logistic(rows, &one)).transpose(),
-            || needs(Part::Boosting).then(|| self.boosting(rows)).transpose(),
+            || needs(Part::Boosting).then(|| self.boosting(rows, Engine::Hessboost)).transpose(),
         );
         let mut segments = Vec::new();
         if needs(Part::Segments) {
@@ -336,6 +350,7 @@ impl Room<'_> {
             logistic: linear?,
             boosting: trees?,
             segments,
+            lightgbm: needs(Part::Lightgbm).then(|| self.boosting(rows, Engine::Lightgbm)).transpose()?,
         })
     }
 

@@ -39,6 +39,8 @@ pub(crate) fn contest(
         Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?.seeing_lifetimes(config, horizon)?;
     let room = Room::new(config, engine, run, &panel, timeline, &snapshots);
     let mut penalty = None;
+    let models = ChurnModel::built();
+    let words: Vec<&str> = models.iter().map(|model| model.word()).collect();
     let mut rounds = Vec::new();
     for (windows, decides) in &origins {
         let Some(test) = windows.test else { continue };
@@ -52,7 +54,7 @@ pub(crate) fn contest(
             None => *penalty.insert(room.penalty(&windows.train)?),
         };
         let seasonal = room.season(test)?;
-        let (_, rows, probabilities) = room.forecast(windows, ChurnModel::ALL, penalty, test, seasonal.as_ref())?;
+        let (_, rows, probabilities) = room.forecast(windows, &models, penalty, test, seasonal.as_ref())?;
         let churned = room.outcomes(&rows);
         let mut active = vec![false; rows.len()];
         for k in room.active(&rows) {
@@ -80,7 +82,7 @@ pub(crate) fn contest(
         horizon_days: horizon,
         loss: "log-loss",
         metrics: &METRICS,
-        models: ChurnModel::WORDS,
+        models: &words,
         active_decide: config.churn.population == Population::Active,
         task: "backtest/churn",
     };

@@ -106,7 +106,7 @@ impl Judged {
 fn beside(model: ChurnModel) -> Vec<ChurnModel> {
     let place = ChurnModel::ALL.iter().position(|other| *other == model).unwrap_or(0);
     let others: &[ChurnModel] = match model {
-        ChurnModel::Logistic | ChurnModel::Boosting => &[ChurnModel::Recency],
+        ChurnModel::Logistic | ChurnModel::Boosting | ChurnModel::Lightgbm => &[ChurnModel::Recency],
         _ => &ChurnModel::ALL[..place],
     };
     others.iter().copied().chain([model]).collect()

@@ -22,7 +22,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::{ChurnModel, ChurnWindow, Config};
-use crate::contest::{Choice, choice};
+use crate::contest::{Choice, choice, not_built};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::lifetimes::{Lifetimes, pasts};
@@ -247,6 +247,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         parts,
     };
     run.write_json(MODEL, &saved)?;
+    saved.write_lightgbm(run)?;
     let mean = p_churn.iter().sum::<f64>() / p_churn.len() as f64;
     let facts = Facts {
         horizon_days: horizon,
@@ -287,10 +288,12 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
 
 /// The candidate of that name.
 fn named(choice: &Choice) -> Result<ChurnModel> {
-    ChurnModel::ALL.iter().copied().find(|model| model.word() == choice.model).ok_or_else(|| Error::Corrupt {
+    let model = ChurnModel::ALL.iter().copied().find(|model| model.word() == choice.model);
+    let model = model.ok_or_else(|| Error::Corrupt {
         artefact: "the record of the backtest".to_owned(),
         problem: format!("there is no churn model {:?}", choice.model),
-    })
+    })?;
+    if model.is_built() { Ok(model) } else { Err(not_built(Stage::Churn, model.word())) }
 }
 
 /// Slope and level of the log-odds; the slope as it is where the scores tell too little to learn another one from.

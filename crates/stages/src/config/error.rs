@@ -86,6 +86,16 @@ pub enum ConfigError {
         /// What is accepted, in words.
         accepts: String,
     },
+    /// A model that this program was built without.
+    #[error("`{key}` is {word}, and this program was built without it")]
+    NotBuilt {
+        /// Where it stands.
+        place: Place,
+        /// The key that names it.
+        key: String,
+        /// The model.
+        word: String,
+    },
     /// Two settings that do not go together.
     #[error("{sentence}")]
     Contradiction {
@@ -107,6 +117,7 @@ impl ConfigError {
             | ConfigError::UnknownKey { place, .. }
             | ConfigError::MissingKey { place, .. }
             | ConfigError::Value { place, .. }
+            | ConfigError::NotBuilt { place, .. }
             | ConfigError::Contradiction { place, .. } => place,
         };
         (*place != Place::Unknown).then(|| place.to_string())
@@ -125,6 +136,7 @@ impl ConfigError {
             ConfigError::UnknownKey { known, .. } => format!("known here: {}", known.join(", ")),
             ConfigError::MissingKey { key, accepts, .. } => format!("add `{key} = …`; it accepts {accepts}"),
             ConfigError::Value { accepts, .. } => format!("it accepts {accepts}"),
+            ConfigError::NotBuilt { .. } => super::NOT_BUILT_CURE.to_owned(),
             ConfigError::Contradiction { cure, .. } => cure.clone(),
         })
     }

@@ -8,6 +8,7 @@ mod check;
 mod codes;
 mod error;
 mod limits;
+mod models;
 mod offers;
 mod overrides;
 mod segments;
@@ -23,6 +24,7 @@ use serde_json::Value;
 pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
 pub use limits::{ConstraintsConfig, LimitConfig, Risk};
+pub(crate) use models::NOT_BUILT_CURE;
 pub use offers::{ASSUMED, Cap, Offer};
 pub use overrides::Overrides;
 pub use segments::{SegmentRule, SegmentsConfig};
@@ -343,6 +345,7 @@ choices! {
         Boosting = "boosting": "Gradient boosting.",
         Pooled = "pooled": "The mean log-odds of MBG/NBD, logistic regression and boosting.",
         BySegment = "by_segment": "The pool, and a regression of its own for each segment where that is better.",
+        Lightgbm = "lightgbm": "Gradient boosting by LightGBM, where that is built.",
     }
     /// Which spend is value.
     Basis { Gross = "gross": "Sales.", Net = "net": "Sales less the cancellations in the window." }
@@ -355,6 +358,7 @@ choices! {
         Hurdle = "hurdle": "Boosting of whether there is spend, times boosting of how much.",
         Pooled = "pooled": "Tweedie boosting, the spend of the last year, and MBG/NBD.",
         Stack = "stack": "The others, weighed on the calibration window.",
+        Lightgbm = "lightgbm": "Boosting under the Tweedie deviance by LightGBM, where that is built.",
     }
     /// A table of offers.
     OfferTable {
@@ -571,6 +575,7 @@ fn build(given: Value, places: &Places) -> Result<Config, ConfigError> {
     lay_over(&mut whole, given);
     let mut config: Config = serde_json::from_value(whole)
         .map_err(|error| ConfigError::Syntax { place: Place::Unknown, message: error.to_string() })?;
+    models::check(&config, places)?;
     check::together(&mut config, places)?;
     Ok(config)
 }

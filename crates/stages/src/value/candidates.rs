@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tenure_math::boost::{self, Objective};
+use tenure_math::boost::{self, Engine, Objective};
 use tenure_math::num::Matrix;
 use tenure_math::value::{carry_forward, hurdle, smearing, stack};
 
@@ -71,6 +71,9 @@ pub struct Parts {
     hurdle: Option<(boost::Fitted, boost::Fitted)>,
     /// The weights of the stacked candidates.
     stack: Option<Vec<f64>>,
+    /// Trees of the spend in units of the scale by LightGBM.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lightgbm: Option<boost::Fitted>,
 }
 
 impl Parts {
@@ -88,8 +91,8 @@ impl Parts {
                 let logs = trees.predict(&features()).map_err(Error::math("the trees of the logarithm"))?;
                 Ok(smearing.apply(&logs))
             }
-            ValueModel::Boosting => {
-                let trees = there(self.trees.as_ref(), "the value trees")?;
+            ValueModel::Boosting | ValueModel::Lightgbm => {
+                let trees = there(self.trees_of(model), "the value trees")?;
                 let ratio = trees.predict(&features()).map_err(Error::math("the value trees"))?;
                 Ok(ratio.iter().zip(scale(input.table, input.rows, self.scale_floor)).map(|(r, c)| r * c).collect())
             }
@@ -128,6 +131,16 @@ impl Parts {
         }
     }
 
+    /// The trees of the spend in units of the scale that a candidate rests on.
+    fn trees_of(&self, model: ValueModel) -> Option<&boost::Fitted> {
+        if model == ValueModel::Lightgbm { self.lightgbm.as_ref() } else { self.trees.as_ref() }
+    }
+
+    /// The trees of LightGBM, where they were fitted.
+    pub(super) fn lightgbm(&self) -> Option<&boost::Fitted> {
+        self.lightgbm.as_ref()
+    }
+
     /// Expected purchases times one's own mean spend on a purchase day.
     fn of_lifetimes(&self, input: &Input<'_>) -> Vec<f64> {
         input.purchases.iter().zip(self.each(input)).map(|(days, each)| days * each).collect()
@@ -144,8 +157,8 @@ impl Parts {
     /// What the forecast of a candidate is made of, on the scale of its logarithm; `None` where its parts do not add up
     /// there. Of the pool and the stack it is the trees that are explained.
     pub(super) fn made_of(&self, model: ValueModel, input: &Input<'_>) -> Result<Option<MadeOf>> {
-        match (model, &self.trees) {
-            (ValueModel::Boosting | ValueModel::Pooled | ValueModel::Stack, Some(trees)) => {
+        match (model, self.trees_of(model)) {
+            (ValueModel::Boosting | ValueModel::Pooled | ValueModel::Stack | ValueModel::Lightgbm, Some(trees)) => {
                 self.made_of_trees(trees, input).map(Some)
             }
             (ValueModel::MbgNbd, _) => self.made_of_lifetimes(input).map(Some),
@@ -287,7 +300,7 @@ impl Room<'_> {
     pub(super) fn fit(&self, rows: &[usize], models: &[ValueModel]) -> Result<Parts> {
         let needs = |model: ValueModel| {
             models.iter().any(|m| match m {
-                ValueModel::Stack => model != ValueModel::Pooled,
+                ValueModel::Stack => STACKED.contains(&model),
                 ValueModel::Pooled => model == ValueModel::Boosting,
                 other => *other == model,
             })
@@ -313,8 +326,8 @@ impl Room<'_> {
         let ratio: Vec<f64> = spend.iter().zip(&scale).map(|(v, c)| v / c).collect();
         let weights = self.weights(rows, &scale);
         let boosting = |objective: Objective, task: &str| panel::boosting(self.config, objective, task);
-        let trees = |members: Option<&[usize]>, what: &'static str, task: &str| -> Result<boost::Fitted> {
-            let params = boosting(Objective::Tweedie { power: TWEEDIE_POWER }, task);
+        let trees = |engine, members: Option<&[usize]>, what, task: &str| -> Result<boost::Fitted> {
+            let params = boost::Params { engine, ..boosting(Objective::Tweedie { power: TWEEDIE_POWER }, task) };
             let fitted = match members {
                 None => boost::fit(&features, &ratio, Some(&weights), &params),
                 Some(members) => {
@@ -340,9 +353,12 @@ impl Room<'_> {
             let p = boost::fit(&features, &buys, Some(&ages), &boosting(Objective::Logistic, "value/buys"))
                 .map_err(Error::math("the trees of who buys"))?;
             let buyers: Vec<usize> = (0..rows.len()).filter(|&k| spend[k] > 0.0).collect();
-            Ok((p, trees(Some(&buyers), "the trees of the amounts", "value/amounts")?))
+            Ok((p, trees(Engine::Hessboost, Some(&buyers), "the trees of the amounts", "value/amounts")?))
         });
-        let mean = needs(ValueModel::Boosting).then(|| trees(None, "the value trees", "value/mean")).transpose()?;
+        let of = |model: ValueModel, engine: Engine| {
+            needs(model).then(|| trees(engine, None, "the value trees", "value/mean")).transpose()
+        };
+        let mean = of(ValueModel::Boosting, Engine::Hessboost)?;
         let total = |name: &str| amount(&self.panel.table, name, rows).iter().sum::<f64>();
         let purchase_days = total("purchase_days");
         let mut parts = Parts {
@@ -354,6 +370,7 @@ impl Room<'_> {
             log: log.transpose()?,
             hurdle: hurdle.transpose()?,
             stack: None,
+            lightgbm: of(ValueModel::Lightgbm, Engine::Lightgbm)?,
         };
         if parts.trees.is_some() {
             let input = self.input(rows)?;

@@ -44,6 +44,8 @@ pub(crate) fn contest(
         return Ok(Finding::Missing("the source holds no money, so there is no spend to forecast".to_owned()));
     }
     let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
+    let models = ValueModel::built();
+    let words: Vec<&str> = models.iter().map(|model| model.word()).collect();
     let mut rounds = Vec::new();
     for (windows, decides) in &origins {
         let Some(test) = windows.test else { continue };
@@ -52,14 +54,14 @@ pub(crate) fn contest(
         }
         at(test);
         let total = room.season_total(test)?;
-        let calibrated = room.calibrate(windows, ValueModel::ALL)?;
+        let calibrated = room.calibrate(windows, &models)?;
         let rows = panel.rows(&[test]);
         let actual: Vec<f64> = rows.iter().map(|&i| panel.spend[i].max(0.0)).collect();
         let floor = LOSS_FLOOR * actual.iter().sum::<f64>() / actual.len() as f64;
         let recency = panel.table.feature("recency_days", &rows);
         let active: Vec<bool> = recency.iter().map(|days| *days <= f64::from(config.churn.active_days)).collect();
         let (mut losses, mut forecasts) = (Vec::new(), Vec::new());
-        for (k, raw) in room.predict(&calibrated.parts, ValueModel::ALL, &rows)?.iter().enumerate() {
+        for (k, raw) in room.predict(&calibrated.parts, &models, &rows)?.iter().enumerate() {
             let mean = room.score(&calibrated, k, raw, &rows, total)?.mean;
             losses.push(
                 contest::tweedie_losses(&mean, &actual, floor).map_err(Error::math("the losses of a candidate"))?,
@@ -84,7 +86,7 @@ pub(crate) fn contest(
         horizon_days: horizon,
         loss: "Tweedie deviance",
         metrics: &METRICS,
-        models: ValueModel::WORDS,
+        models: &words,
         active_decide: config.churn.population == Population::Active,
         task: "backtest/value",
     };

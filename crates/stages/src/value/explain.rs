@@ -13,7 +13,7 @@ use crate::reasons::Outcome;
 /// What the reasons of a candidate explain, a sentence; `None` where there are none.
 pub(super) fn explains(model: ValueModel) -> Option<&'static str> {
     match model {
-        ValueModel::Boosting => Some("The reasons add up to the forecast."),
+        ValueModel::Boosting | ValueModel::Lightgbm => Some("The reasons add up to the forecast."),
         ValueModel::Pooled | ValueModel::Stack => {
             Some("The reasons add up to the forecast of the trees, a part of the value, at the level of the values.")
         }

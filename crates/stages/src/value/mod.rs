@@ -25,7 +25,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::{self, RunFolder};
 use crate::config::{Basis, Config, ValueModel};
-use crate::contest::{Choice, choice};
+use crate::contest::{Choice, choice, not_built};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::lifetimes::Lifetimes;
@@ -318,6 +318,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         lifetimes: panel.lifetimes.at(timeline.as_of)?.clone(),
     };
     run.write_json(MODEL, &saved)?;
+    saved.write_lightgbm(run)?;
     let total = number::count(portfolio.max(0.0).round() as u64);
     let sentence = match &facts.quality {
         Finding::Measured(q) => format!(
@@ -342,10 +343,12 @@ fn basis(config: &Config) -> &'static str {
 
 /// The candidate of that name.
 fn named(choice: &Choice) -> Result<ValueModel> {
-    ValueModel::ALL.iter().copied().find(|model| model.word() == choice.model).ok_or_else(|| Error::Corrupt {
+    let model = ValueModel::ALL.iter().copied().find(|model| model.word() == choice.model);
+    let model = model.ok_or_else(|| Error::Corrupt {
         artefact: "the record of the backtest".to_owned(),
         problem: format!("there is no value model {:?}", choice.model),
-    })
+    })?;
+    if model.is_built() { Ok(model) } else { Err(not_built(Stage::Value, model.word())) }
 }
 
 /// The probability of each customer at `as_of` of having left already, in their order; 0 where there is no churn model.

@@ -4,13 +4,20 @@ use tenure_tables::store::Column;
 
 use super::candidates::Input;
 use super::{MODEL, Model, quantiles};
-use crate::artifact::{self, Run};
+use crate::artifact::{self, Run, RunFolder};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::lifetimes::pasts;
 use crate::panel::Table;
 
 impl Model {
+    /// Writes the trees of LightGBM in its own text, where they are what scores.
+    pub(super) fn write_lightgbm(&self, run: &RunFolder) -> Result<()> {
+        let Some(trees) = self.parts.lightgbm() else { return Ok(()) };
+        let text = trees.lightgbm_text(&self.features).map_err(Error::math("the text of LightGBM"))?;
+        text.map_or(Ok(()), |text| run.write_text(artifact::VALUE_LIGHTGBM, &text))
+    }
+
     /// Reads the model of a run.
     ///
     /// # Errors
