@@ -234,15 +234,16 @@ fn verdict(rules: &Rules<'_>, rounds: &[Round], only_active: bool) -> Result<Opt
     contest::compare(&losses, &groups, numbers.len(), &params).map(Some).map_err(Error::math("the contest"))
 }
 
-/// Why the champion of a contest that another program held cannot be used.
+/// Why the model that another program chose for a folder cannot be used.
 pub(crate) fn not_built(stage: Stage, model: &str) -> Error {
     Error::Input {
         problem: format!(
-            "{model} is the champion of this folder's contest of the {} models, and this program was built without it",
+            "the {} model of this folder is {model}, as its backtest or an earlier run has it, and this program was built \
+             without it",
             stage.name()
         ),
         place: None,
-        cure: format!("hold the contest again with `tenure backtest`, or {}", crate::config::NOT_BUILT_CURE),
+        cure: format!("{}; `tenure backtest` holds the contest again without it", crate::config::NOT_BUILT_CURE),
     }
 }
 

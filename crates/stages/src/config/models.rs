@@ -4,11 +4,11 @@
 use tenure_math::boost::Engine;
 
 use super::source::Places;
-use super::{ChurnModel, Config, ConfigError, ValueModel};
+use super::{ChurnModel, Config, ConfigError, Place, ValueModel};
 
 /// How to get what is not built.
 pub(crate) const NOT_BUILT_CURE: &str = "build tenure with `--features lightgbm`, which needs CMake and libclang, or name another \
-                               model";
+                               model with --model";
 
 impl ChurnModel {
     /// Whether this program has it.
@@ -38,16 +38,18 @@ impl ValueModel {
     }
 }
 
-/// Refuses a named model that this program was built without.
+/// Refuses a model that this program was built without, where a file or a flag names it. One that a run has kept is
+/// refused by the stage that would use it: the other stages can go on with that folder, and a flag can name another.
 pub(super) fn check(config: &Config, places: &Places) -> Result<(), ConfigError> {
     let named = [
         ("churn.model", config.churn.model.filter(|model| !model.is_built()).map(ChurnModel::word)),
         ("value.model", config.value.model.filter(|model| !model.is_built()).map(ValueModel::word)),
     ];
-    match named.into_iter().find_map(|(key, word)| word.map(|word| (key, word))) {
-        None => Ok(()),
-        Some((key, word)) => {
-            Err(ConfigError::NotBuilt { place: places.of(key), key: key.to_owned(), word: word.to_owned() })
+    for (key, word) in named {
+        let place = places.of(key);
+        if let Some(word) = word.filter(|_| place != Place::Unknown) {
+            return Err(ConfigError::NotBuilt { place, key: key.to_owned(), word: word.to_owned() });
         }
     }
+    Ok(())
 }

@@ -98,6 +98,14 @@ fn a_model_that_is_not_built_is_refused_by_name() {
         assert_eq!(place, "tenure.toml, line 3");
         assert!(hint.starts_with("build tenure with `--features lightgbm`"), "{hint}");
     }
+    // What a run has kept can be read by every build, and another model be named.
+    let mut kept = Config::default();
+    (kept.churn.model, kept.value.model) = (Some(ChurnModel::Lightgbm), Some(ValueModel::Lightgbm));
+    let kept = Config::from_manifest(&kept.to_manifest()).unwrap();
+    let other = Overrides { churn_model: Some("boosting".to_owned()), ..Overrides::default() };
+    assert_eq!(kept.with(&other).unwrap().churn.model, Some(ChurnModel::Boosting));
+    let again = Overrides { churn_model: Some("lightgbm".to_owned()), ..Overrides::default() };
+    assert_eq!(kept.with(&again).is_ok(), ChurnModel::Lightgbm.is_built());
     assert_eq!(ChurnModel::built().len() == ChurnModel::ALL.len(), ValueModel::Lightgbm.is_built());
 }
 
