@@ -7,6 +7,8 @@ use super::{Check, Figure, Result, number, table};
 
 const NAME: &str = "cohort_retention";
 const STEP: f64 = 17.0;
+/// The month that is told of beside the first one, from 0: a year after, so that the season is the same.
+const LATER: usize = 11;
 /// Months after the first that are shown at most.
 const MONTHS: usize = 24;
 
@@ -44,20 +46,19 @@ pub fn draw(data: &CohortRetentionData, note: &Caption, theme: &Theme) -> Result
         (customers > 0.0).then(|| of().map(|row| data.active[row][month] as f64).sum::<f64>() / customers)
     };
     let second = all(0).unwrap_or_default();
-    let later = (1..width).rev().find_map(|month| all(month).filter(|_| month + 1 >= width / 2).map(|s| (month, s)));
-    let finding = match later {
-        Some((month, share)) => format!(
-            "Of the customers of all months {} bought again in the month after their first, and {} in the {}th.",
+    let finding = match all(LATER).filter(|_| width > LATER) {
+        Some(later) => format!(
+            "Of the customers of all months {} bought again in the month after their first, and {} in month {} after it.",
             number::percent(second),
-            number::percent(share),
-            month + 1
+            number::percent(later),
+            LATER + 1
         ),
         None => format!("Of the customers of all months {} bought again in the month after.", number::percent(second)),
     };
     let subtitle = "Share of the customers who first bought in a month that bought again so many months later, per cent; \
                     darker is more";
     let head = Head { name: NAME, finding, subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, grid::height(n + 1, STEP));
+    let mut sheet = Sheet::new(theme, &head, note, grid::height(n + 1, STEP, 1));
     let most = (0..n).flat_map(|row| (0..width).filter_map(move |m| share(row, m))).fold(f64::MIN_POSITIVE, f64::max);
     let mut rows: Vec<String> =
         data.cohorts.iter().zip(&data.customers).map(|(c, k)| format!("{c} ({})", number::count(*k))).collect();
@@ -82,6 +83,7 @@ pub fn draw(data: &CohortRetentionData, note: &Caption, theme: &Theme) -> Result
         columns: &columns,
         cells,
         step: STEP,
+        lines: 1,
     };
     grid::draw(&mut sheet, &shown);
     let rows = (0..n).flat_map(|row| {

@@ -1,10 +1,10 @@
 //! A table whose cells carry a colour for their amount and words: rows and columns have names, not scales.
 
-use super::sheet::{Anchor, Sheet};
+use super::sheet::{Anchor, Face, Sheet};
 use super::{ramp, text};
 
-/// Height of the names above the columns.
-const NAMES: f64 = 40.0;
+/// Height of a line of the names above the columns.
+const LINE: f64 = 12.0;
 /// From this share of the darkest colour on, words stand in the colour of the paper.
 const DARK: f64 = 0.45;
 
@@ -32,26 +32,30 @@ pub(super) struct Grid<'a> {
     pub(super) cells: Vec<Cell>,
     /// Height of a row.
     pub(super) step: f64,
+    /// Lines for the names of the columns.
+    pub(super) lines: usize,
 }
 
-/// Height of the whole.
-pub(super) fn height(rows: usize, step: f64) -> f64 {
-    NAMES + 14.0 + rows as f64 * step
+/// Height of the whole, the names of the columns in so many lines.
+pub(super) fn height(rows: usize, step: f64, lines: usize) -> f64 {
+    20.0 + LINE * lines as f64 + rows as f64 * step
 }
 
 /// Draws it over the width of the sheet.
 pub(super) fn draw(sheet: &mut Sheet<'_>, grid: &Grid<'_>) {
     let (label, tick) = (sheet.label(), sheet.tick());
     let names = grid.rows.iter().map(|name| label.width(name)).fold(tick.width(grid.rows_are), f64::max).min(150.0);
-    let (left, top) = (sheet.left + names + 8.0, sheet.top + 14.0 + NAMES);
+    let (left, top) = (sheet.left + names + 8.0, sheet.top + height(0, grid.step, grid.lines));
     let width = (sheet.right - left) / grid.columns.len().max(1) as f64;
     sheet.text(left, sheet.top + 8.0, grid.columns_are, tick.in_bold());
     sheet.text(sheet.left + names, top - 6.0, grid.rows_are, tick.in_bold().at(Anchor::End));
+    // Names of segments just fit in the size of captions.
+    let small = Face { size: sheet.theme.caption, ..tick };
     for (column, name) in grid.columns.iter().enumerate() {
-        let lines = text::wrap(name, f64::from(tick.size), false, width - 2.0);
+        let lines = text::wrap(name, f64::from(small.size), false, width - 1.0);
         for (line, words) in lines.iter().enumerate() {
-            let y = top - 6.0 - 12.0 * (lines.len() - 1 - line) as f64;
-            sheet.text(left + (column as f64 + 0.5) * width, y, words, tick.at(Anchor::Middle));
+            let y = top - 6.0 - LINE * (lines.len() - 1 - line) as f64;
+            sheet.text(left + (column as f64 + 0.5) * width, y, words, small.at(Anchor::Middle));
         }
     }
     for (row, name) in grid.rows.iter().enumerate() {

@@ -70,8 +70,8 @@ pub fn draw(data: &OutliersData, note: &Caption, theme: &Theme) -> Result<Figure
     };
     let natural = |ticks: &[f64]| ticks.iter().map(|tick| 10_f64.powf(*tick)).collect::<Vec<_>>();
     let ticks = powers(frame.y);
-    let labels: Vec<String> = natural(&ticks).iter().map(|v| number::money(*v, &data.currency)).collect();
-    frame.y_axis(&mut sheet, &ticks, &labels, "Spend");
+    let labels: Vec<String> = natural(&ticks).iter().map(|v| number::count(*v as u64)).collect();
+    frame.y_axis(&mut sheet, &ticks, &labels, format!("Spend {}", data.currency).trim_end());
     let ticks = powers(frame.x);
     let labels: Vec<String> = natural(&ticks).iter().map(|v| number::count(*v as u64)).collect();
     frame.x_axis(&mut sheet, &ticks, &labels, "Orders");

@@ -61,7 +61,7 @@ pub fn draw(data: &RfmHeatmapData, note: &Caption, theme: &Theme) -> Result<Figu
     let subtitle = "Customers by score (5 is best) and, below their number, what one of them has spent in the mean; \
                     darker is more";
     let head = Head { name: NAME, finding, subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, grid::height(SCORES, STEP));
+    let mut sheet = Sheet::new(theme, &head, note, grid::height(SCORES, STEP, 1));
     let named = |score: usize, low: &str, high: &str| match score {
         1 => format!("1, {low}"),
         SCORES => format!("{SCORES}, {high}"),
@@ -70,8 +70,15 @@ pub fn draw(data: &RfmHeatmapData, note: &Caption, theme: &Theme) -> Result<Figu
     let rows: Vec<String> = (1..=SCORES).rev().map(|f| named(f, "fewest orders", "most orders")).collect();
     let columns: Vec<String> = (1..=SCORES).map(|r| named(r, "longest ago", "just now")).collect();
     let cells = (0..SCORES).rev().flat_map(|f| (0..SCORES).map(move |r| f * SCORES + r)).map(cell).collect();
-    let shown =
-        Grid { rows_are: "Frequency", columns_are: "Recency", rows: &rows, columns: &columns, cells, step: STEP };
+    let shown = Grid {
+        rows_are: "Frequency",
+        columns_are: "Recency",
+        rows: &rows,
+        columns: &columns,
+        cells,
+        step: STEP,
+        lines: 1,
+    };
     grid::draw(&mut sheet, &shown);
     let rows = (0..n).map(|at| {
         vec![

@@ -48,7 +48,7 @@ pub fn draw(data: &SegmentMigrationData, note: &Caption, theme: &Theme) -> Resul
         "Share of each segment of {before} that was in each segment on {after}; darker is more, rows sum to 100 %"
     );
     let head = Head { name: NAME, finding, subtitle: &subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, grid::height(n, STEP));
+    let mut sheet = Sheet::new(theme, &head, note, grid::height(n, STEP, 2));
     let cells = (0..n * n)
         .map(|at| {
             let (one, other) = (&data.segments[at / n], &data.segments[at % n]);
@@ -64,7 +64,15 @@ pub fn draw(data: &SegmentMigrationData, note: &Caption, theme: &Theme) -> Resul
         .collect();
     let rows: Vec<String> =
         data.segments.iter().zip(&from).map(|(name, k)| format!("{name} ({})", number::count(*k))).collect();
-    let shown = Grid { rows_are: before, columns_are: after, rows: &rows, columns: &data.segments, cells, step: STEP };
+    let shown = Grid {
+        rows_are: before,
+        columns_are: after,
+        rows: &rows,
+        columns: &data.segments,
+        cells,
+        step: STEP,
+        lines: 2,
+    };
     grid::draw(&mut sheet, &shown);
     let rows = (0..n * n).map(|at| {
         vec![

@@ -113,7 +113,9 @@ impl Room<'_> {
                 counts.entry(cohort).or_default().insert(month, customers);
             }
         }
-        let shown: Vec<(&i64, &BTreeMap<i64, u64>)> = counts.iter().rev().take(COHORTS).collect();
+        // Nothing is known yet of those who first bought in the last month.
+        let lived = counts.iter().filter(|(cohort, _)| **cohort + 1 < now);
+        let shown: Vec<(&i64, &BTreeMap<i64, u64>)> = lived.rev().take(COHORTS).collect();
         let shown: Vec<_> = shown.into_iter().rev().collect();
         let data = CohortRetentionData {
             cohorts: shown.iter().map(|(cohort, _)| format!("{:04}-{:02}", *cohort / 12, *cohort % 12 + 1)).collect(),
