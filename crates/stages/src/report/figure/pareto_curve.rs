@@ -40,8 +40,10 @@ pub fn draw(data: &ParetoCurveData, note: &Caption, theme: &Theme) -> Result<Fig
     let mut sum = 0.0;
     for at in descending(&spend) {
         sum += spend[at];
-        shares.push(sum / revenue);
+        // Sums in another order differ in the last digit.
+        shares.push(f64::min(sum / revenue, 1.0));
     }
+    shares[n] = 1.0;
     // The customers needed for a share of revenue, and the revenue of a share of customers.
     let needed = |share: f64| shares.iter().position(|s| *s >= share - 1e-12).unwrap_or(n);
     let brought = |customers: f64| shares[(customers * n as f64).round() as usize];
