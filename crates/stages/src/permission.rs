@@ -19,8 +19,28 @@ use crate::given;
 use crate::time::Instant;
 
 /// Folded headers whose `true` is a permission.
-const CONSENTS: [&str; 7] =
-    ["consent", "emailconsent", "marketingconsent", "smsconsent", "optin", "optedin", "emailoptin"];
+const CONSENTS: [&str; 20] = [
+    "consent",
+    "emailconsent",
+    "marketingconsent",
+    "emailmarketingconsent",
+    "smsconsent",
+    "gdprconsent",
+    "gdpr",
+    "permission",
+    "marketingpermission",
+    "optin",
+    "optedin",
+    "emailoptin",
+    "marketingoptin",
+    "newsletteroptin",
+    "newsletter",
+    "subscribed",
+    "acceptsmarketing",
+    "acceptsemailmarketing",
+    "emailmarketing",
+    "emailsubscribed",
+];
 /// Folded headers whose `true` is a prohibition.
 const PROHIBITIONS: [&str; 8] =
     ["suppressed", "suppression", "issuppressed", "optout", "optedout", "emailoptout", "unsubscribed", "donotcontact"];
@@ -86,6 +106,8 @@ pub(crate) struct Permissions {
     /// By customer, whether it consents; `None` where no table has such a column.
     consents: Option<BTreeMap<String, bool>>,
     emails: BTreeMap<String, String>,
+    /// The configured list as it was written.
+    listed: Vec<String>,
 }
 
 impl Permissions {
@@ -177,15 +199,25 @@ impl Permissions {
                 "say with --suppress where it lies",
             ));
         }
-        let list = given::read(path)?;
-        if !list.names().iter().any(|name| name == "customer_id") {
-            return Err(refuse(
-                format!("{} has no column customer_id", path.display()),
-                "name the column of the customers who are never to be contacted customer_id",
-            ));
-        }
-        self.suppressed.extend(list.opt_texts("customer_id")?.into_iter().flatten().map(|id| id.trim().to_owned()));
+        self.listed = if path.extension().is_some_and(|ending| ending == "csv" || ending == "txt") {
+            ids_of_text(path)?
+        } else {
+            let list = given::read(path)?;
+            let names = list.names();
+            let column = names.iter().find(|name| is_customer(name)).ok_or_else(|| no_ids(path, &names))?;
+            list.opt_texts(column)?.into_iter().flatten().map(|id| id.trim().to_owned()).collect()
+        };
+        // Programs that take ids for numbers write 15749.0: who is meant is clear, and suppressed either way.
+        self.suppressed.extend(self.listed.iter().flat_map(|id| [id.clone(), whole(id).to_owned()]));
         Ok(())
+    }
+
+    /// Of the configured list those who are not among `customers`, and how long the list is.
+    pub(crate) fn strangers(&self, customers: &[String]) -> (Vec<&str>, usize) {
+        let known: BTreeSet<&str> = customers.iter().map(String::as_str).collect();
+        let strange =
+            self.listed.iter().map(String::as_str).filter(|id| !known.contains(id) && !known.contains(whole(id)));
+        (strange.collect(), self.listed.len())
     }
 
     /// Why a customer may not be contacted; `None` where it may.
@@ -201,6 +233,48 @@ impl Permissions {
     pub(crate) fn email(&self, id: &str) -> Option<&str> {
         self.emails.get(id).map(String::as_str)
     }
+}
+
+/// `15749.0` as `15749`, everything else as it is.
+fn whole(id: &str) -> &str {
+    id.strip_suffix(".0").filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).unwrap_or(id)
+}
+
+/// Whether a column is that of the customers, by any of its names.
+fn is_customer(column: &str) -> bool {
+    let folded: String = column.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    ["customerid", "customer", "custid", "clientid", "client", "userid", "user", "id"].contains(&folded.as_str())
+}
+
+fn no_ids(path: &Path, names: &[String]) -> Error {
+    Error::Input {
+        problem: format!("{} has no column customer_id; its columns are {}", path.display(), names.join(", ")),
+        place: Some(path.display().to_string()),
+        cure: "name the column of the customers who are never to be contacted customer_id".to_owned(),
+    }
+}
+
+/// The customers of a list in text, with a header and any of the usual delimiters. Ids stay text.
+fn ids_of_text(path: &Path) -> Result<Vec<String>> {
+    let text = std::fs::read(path).map_err(Error::io(path))?;
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    let header = text.split(|b| *b == b'\n' || *b == b'\r').next().unwrap_or_default();
+    let count = |delimiter: &u8| header.iter().filter(|b| *b == delimiter).count();
+    let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(count).unwrap_or(b',');
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(text);
+    let unreadable = |e: csv::Error| Error::Input {
+        problem: format!("{} cannot be read as a list: {e}", path.display()),
+        place: Some(path.display().to_string()),
+        cure: "give a text file in UTF-8 with a header and a column customer_id".to_owned(),
+    };
+    let names: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
+    let column = names.iter().position(|name| is_customer(name)).ok_or_else(|| no_ids(path, &names))?;
+    let mut ids = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(unreadable)?;
+        ids.extend(record.get(column).map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
+    }
+    Ok(ids)
 }
 
 /// Keeps what the table of customers says of consent and suppression, and no address; gives the columns that say it.
@@ -335,7 +409,42 @@ mod tests {
         assert_eq!(read("customer_id,region\n1,north\n", "", "2011-06-01").unwrap().barred("1"), None);
         let refused = read("customer_id,consent\n1,yes\n2,perhaps\n", "", "2011-06-01").unwrap_err().to_string();
         assert!(refused.contains("neither yes nor no") && refused.contains("customer 2"), "{refused}");
-        let refused = read("customer_id\n1\n", "client\n1\n", "2011-06-01").unwrap_err().to_string();
+        let refused = read("customer_id\n1\n", "who\n1\n", "2011-06-01").unwrap_err().to_string();
         assert!(refused.contains("no column customer_id"), "{refused}");
+    }
+
+    fn permissions(list: &str) -> Result<Permissions> {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("never.csv");
+        std::fs::write(&path, list).unwrap();
+        let mut config = Config::default();
+        config.constraints.suppress = path.display().to_string();
+        let mut found = Permissions::default();
+        found.suppress(&config)?;
+        Ok(found)
+    }
+
+    #[test]
+    fn a_list_is_read_as_people_write_it() {
+        for list in [
+            "customer_id\n00123\n15749\n",
+            "Customer ID\r\n00123\r\n15749\r\n",
+            "\u{feff}reason;Customer ID;date\nasked;00123;2011\nasked;15749.0;2011\n",
+            "name\tcustomer\nA, B\t 00123 \nC\t15749\n",
+        ] {
+            let found = permissions(list).unwrap();
+            assert_eq!(found.barred("00123"), Some(Barred::Suppressed), "{list:?}");
+            assert_eq!(found.barred("15749"), Some(Barred::Suppressed), "{list:?}");
+            assert_eq!(found.barred("123"), None);
+        }
+        let refused = permissions("name,e-mail\nA,a@b.c\n").unwrap_err().to_string();
+        assert!(refused.contains("no column customer_id") && refused.contains("e-mail"), "{refused}");
+    }
+
+    #[test]
+    fn whom_nobody_knows_is_told() {
+        let found = permissions("customer_id\n15749.0\n015749\n7\n").unwrap();
+        let customers = ["15749".to_owned(), "8".to_owned()];
+        assert_eq!(found.strangers(&customers), (vec!["015749", "7"], 3));
     }
 }

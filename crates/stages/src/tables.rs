@@ -25,7 +25,7 @@ const fn known(name: &'static str, stage: Stage, file: &'static str, meaning: &'
 }
 
 /// All tables, in the order of the data.
-const TABLES: [Known; 30] = [
+const TABLES: [Known; 32] = [
     known("transactions", Stage::Ingest, artifact::TRANSACTIONS, "One row per line of the source, as it was read."),
     known("unparsed", Stage::Ingest, artifact::UNPARSED, "One row per record of the source that could not be parsed."),
     known(
@@ -164,6 +164,13 @@ const TABLES: [Known; 30] = [
         Stage::Report,
         artifact::SEGMENT_SUMMARY,
         "One row per segment: its profile, what the models say of it, what happened, and its part of the plan.",
+    ),
+    known("kpis", Stage::Report, artifact::KPIS, "One row per month: orders, customers, new ones, revenue."),
+    known(
+        "cohorts",
+        Stage::Report,
+        artifact::COHORTS,
+        "One row per month of first purchases and month with a purchase: who came back.",
     ),
     known(
         "customer_scores",

@@ -106,6 +106,9 @@ pub const REPEAT_WEEKS: Query = query(
     include_str!("../sql/marts/repeat_weeks.sql"),
     include_str!("../sql/marts/repeat_weeks.toml"),
 );
+/// Orders, customers and revenue of each month.
+pub const KPI_MONTHS: Query =
+    query("kpi_months", include_str!("../sql/marts/kpi_months.sql"), include_str!("../sql/marts/kpi_months.toml"));
 /// Who came back, by the month of the first purchase.
 pub const COHORT_MONTHS: Query = query(
     "cohort_months",
@@ -232,6 +235,7 @@ pub const ALL: &[Query] = &[
     PORTFOLIO,
     HOLD_OUT,
     REPEAT_WEEKS,
+    KPI_MONTHS,
     COHORT_MONTHS,
     PURCHASE_DAYS,
     ANOTHER_FUTURE,

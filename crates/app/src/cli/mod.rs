@@ -3,6 +3,7 @@
 mod audit;
 mod backtest;
 mod demo;
+mod explain;
 mod export;
 mod fetch;
 mod generate;
@@ -56,6 +57,7 @@ enum Command {
     Value(value::Args),
     Allocate(stage::Allocate),
     Report(stage::Report),
+    Explain(explain::Args),
     Export(export::Args),
     Backtest(backtest::Args),
     Audit(audit::Args),
@@ -79,6 +81,7 @@ pub(crate) fn main(start: Instant) -> Result<(), Error> {
         Command::Value(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
+        Command::Explain(args) => args.run(),
         Command::Export(args) => args.run(),
         Command::Backtest(args) => args.run(start),
         Command::Audit(args) => args.run(start),

@@ -25,7 +25,7 @@ fn measured(found: &Hindsight, style: Style) -> Vec<String> {
         found.horizon_days
     )];
     let mut rows = vec![
-        ["", "contacts", "spend", "who left", "they had spent", "per unit (95 %)", "tenure ahead by (95 %)"]
+        ["", "contacts", "spend", "who left", "covered", "per unit (95 %)", "tenure ahead (95 %)"]
             .map(str::to_owned)
             .to_vec(),
     ];
@@ -34,9 +34,10 @@ fn measured(found: &Hindsight, style: Style) -> Vec<String> {
     lines.extend(columns(&rows));
     lines.extend(wrap(
         &format!(
-            "{} of {} customers left. In the {} days before they had spent {}: what a plan reaches of that for each unit \
+            "{} of {} customers left. In the {} days before they had spent {}: what a plan covers of that for each unit \
              of its own spending is the figure to compare. It measures whom a plan reaches, not what an offer changes in \
-             them. Random is the mean of many lists.",
+             them, and cheap contacts look better by it. The lists give each customer its best offer while the money \
+             lasts, or the cheapest one; random is the mean of many lists. Spend is net of returns.",
             count(found.leavers),
             count(found.customers),
             found.trailing_days,
@@ -44,7 +45,7 @@ fn measured(found: &Hindsight, style: Style) -> Vec<String> {
         ),
         2,
         WIDTH,
-        5,
+        6,
     ));
     lines
 }
@@ -90,13 +91,15 @@ mod tests {
     fn the_page_tells_whom_each_plan_reached() {
         insta::assert_snapshot!(page(&found(), Style::PLAIN), @r"
         The plan of 2011-09-10, made from what was known by then, and the 90 days after it
-                   contacts  spend  who left  they had spent      per unit (95 %)  tenure ahead by (95 %)
-          tenure        201  4,990        90          71,000  14.2 (10.2 to 20.6)
-          nothing         0   0.00         0               0                    –
-          random        180  4,995       106          13,000     2.6 (2.1 to 3.1)      11.6 (7.8 to 17.9)
-          3,100 of 5,300 customers left. In the 180 days before they had spent 812,346: what a plan reaches
+                   contacts  spend  who left  covered      per unit (95 %)  tenure ahead (95 %)
+          tenure        201  4,990        90   71,000  14.2 (10.2 to 20.6)
+          nothing         0   0.00         0        0                    –
+          random        180  4,995       106   13,000     2.6 (2.1 to 3.1)   11.6 (7.8 to 17.9)
+          3,100 of 5,300 customers left. In the 180 days before they had spent 812,346: what a plan covers
           of that for each unit of its own spending is the figure to compare. It measures whom a plan
-          reaches, not what an offer changes in them. Random is the mean of many lists.
+          reaches, not what an offer changes in them, and cheap contacts look better by it. The lists give
+          each customer its best offer while the money lasts, or the cheapest one; random is the mean of
+          many lists. Spend is net of returns.
         ");
         assert!(page(&found(), Style::PLAIN).lines().all(|line| line.chars().count() <= WIDTH));
     }

@@ -8,6 +8,7 @@ mod describe;
 mod hindsight;
 mod number;
 mod plan;
+mod portrait;
 mod preview;
 mod progress;
 mod screen;
@@ -29,6 +30,7 @@ use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::audit::Facts;
 use tenure_stages::pipeline::hindsight::Outcomes;
+use tenure_stages::pipeline::portrait::Portrait;
 use tenure_stages::pipeline::{self, StageReport};
 use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
@@ -136,6 +138,15 @@ pub(crate) fn show_hindsight(report: &StageReport, found: &Outcomes, format: For
         Format::Table => print(&hindsight::page(found, Style::of(std::io::stdout().is_terminal()))),
         Format::Json => print(&json(&as_value(found))),
         Format::Csv => print(&csv(&as_value(found))),
+    }
+}
+
+/// Shows one customer.
+pub(crate) fn show_portrait(portrait: &Portrait, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&portrait::page(portrait, Style::of(std::io::stdout().is_terminal()))),
+        Format::Json => print(&json(&as_value(portrait))),
+        Format::Csv => print(&csv(&as_value(portrait))),
     }
 }
 

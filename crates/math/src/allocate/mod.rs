@@ -190,10 +190,7 @@ pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn solve_near(problem: &Problem<'_>, near: &[Option<usize>]) -> Result<Plan> {
-    num::require_len("near", problem.n_customers, near.len())?;
-    if let Some(k) = near.iter().flatten().find(|k| **k >= problem.offers) {
-        return Err(Error::Parameter { name: "near", value: *k as f64, expected: "an offer of the problem" });
-    }
+    require_choice(problem, near)?;
     best(problem, POLISH, Method::Lagrange, Some(near))
 }
 
@@ -241,6 +238,47 @@ pub fn greedy(problem: &Problem<'_>) -> Result<Plan> {
     let state = greedy::fill(&instance);
     let found = Found { bound: dual.bound, choice: state.choice, nodes: 0 };
     Ok(plan(problem, &instance, &dual, &found, Method::Greedy))
+}
+
+/// What a plan uses of each of the problem's limits, in their order and their own units.
+///
+/// # Errors
+/// As [`solve`] for the problem; [`Error::Shape`] where `choice` is not of the same customers, [`Error::Parameter`] where it
+/// names an offer that there is not.
+///
+/// ```
+/// use tenure_math::allocate::{Limit, Measure, Problem, used};
+/// let limits = [Limit::new("money", Measure::Cost).at_most(20.0)];
+/// let problem = Problem {
+///     n_customers: 2,
+///     offers: 1,
+///     net: &[5.0, 2.0],
+///     cost: &[10.0, 8.0],
+///     budget: None,
+///     caps: &[None],
+///     eligible: None,
+///     allowed: None,
+///     limits: &limits,
+/// };
+/// assert_eq!(used(&problem, &[None, Some(0)])?, [8.0]);
+/// # Ok::<(), tenure_math::Error>(())
+/// ```
+pub fn used(problem: &Problem<'_>, choice: &[Option<usize>]) -> Result<Vec<f64>> {
+    require_choice(problem, choice)?;
+    let instance = Instance::new(problem)?;
+    let choice: Vec<u32> = choice.iter().map(|k| k.unwrap_or(problem.offers) as u32).collect();
+    let sums = instance.sums(&choice);
+    let of_limits = instance.rows.iter().zip(&sums).filter(|(row, _)| matches!(row.source, Source::Limit(_)));
+    Ok(of_limits.map(|(row, sum)| sum / row.unit).collect())
+}
+
+/// Refuses a plan of other customers or offers.
+fn require_choice(problem: &Problem<'_>, choice: &[Option<usize>]) -> Result<()> {
+    num::require_len("choice", problem.n_customers, choice.len())?;
+    match choice.iter().flatten().find(|k| **k >= problem.offers) {
+        Some(k) => Err(Error::Parameter { name: "choice", value: *k as f64, expected: "an offer of the problem" }),
+        None => Ok(()),
+    }
 }
 
 /// The best plan at each of `budgets` (the problem's own budget is not looked at), in their order. What a larger budget

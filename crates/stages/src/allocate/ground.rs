@@ -39,6 +39,15 @@ impl Ground {
     pub(super) fn of(config: &Config, engine: &Engine, run: &RunFolder, warnings: &mut Vec<String>) -> Result<Self> {
         let people = people::population(config, engine, run, warnings)?;
         let permissions = Permissions::of_run(config, engine, run, run.timeline()?.as_of)?;
+        let (strangers, listed) = permissions.strangers(&people.ids);
+        if let Some(first) = strangers.first() {
+            warnings.push(format!(
+                "{} of the {listed} on the list of suppressed customers ({}) are no customers of this run, such as {first}: ids \
+                 are compared as text",
+                strangers.len(),
+                config.constraints.suppress
+            ));
+        }
         let barred: Vec<Option<Barred>> = people.ids.iter().map(|id| permissions.barred(id)).collect();
         let may: Vec<bool> = barred.iter().map(Option::is_none).collect();
         let held_out = holdout::draw(config.constraints.holdout_share, config.run.seed, &people.segments, &may);

@@ -230,6 +230,19 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         Method::Greedy => Plan { bound: best.bound, gap: best.bound - greedy.net, ..greedy.clone() },
         Method::Optimal | Method::Exact => best,
     };
+    if config.constraints.method == Method::Greedy {
+        let broken: Vec<&str> =
+            plan.limits.iter().filter(|limit| !limit.kept).map(|limit| limit.name.as_str()).collect();
+        if !broken.is_empty() {
+            warnings.push(format!("the common rule knows no floors and breaks: {}", broken.join(", ")));
+        }
+    }
+    if config.constraints.method == Method::Exact && plan.gap > 0.005 {
+        warnings.push(format!(
+            "the exact method gave up after {} relaxed problems: the plan is at most {:.2} below the best, and not proved best",
+            plan.nodes, plan.gap
+        ));
+    }
     let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings)?;
     let curve = curve(&problem, config.budget())?;
     let facts = tell::Told {
@@ -259,11 +272,28 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     write::write(run, table, people, &plan, &problem, held_out, &facts, &reasons, &doubt.stability)?;
     let contacted: u64 = facts.tiers.iter().filter(|t| t.offer != NO_OFFER).map(|t| t.customers).sum();
     let sentence = format!(
-        "{} plan with {} offers: {contacted} offers for {:.0} of {:.0}, expected net {:.0}, at most {:.2} below the best possible plan",
-        facts.method, facts.table, facts.spend, facts.budget, facts.net, facts.gap
+        "{} plan with {} offers: {contacted} offers for {:.0} of {:.0}, expected net {:.0}, {}",
+        facts.method,
+        facts.table,
+        facts.spend,
+        facts.budget,
+        facts.net,
+        distance(&facts)
     );
     run.record(Stage::Allocate, &facts, warnings)?;
     Ok(sentence)
+}
+
+/// How far the plan is from the best, by what it makes the most of.
+fn distance(facts: &Facts) -> String {
+    let Doubt { risk, objective, objective_bound, .. } = &facts.doubt;
+    match objective_bound {
+        _ if risk == "mean" => format!("at most {:.2} below the best possible plan", facts.gap),
+        Some(bound) => {
+            format!("{risk} of the net {objective:.0}, at most {:.2} below the best possible one", bound - objective)
+        }
+        None => format!("{risk} of the net {objective:.0}, the best of the plans that were met"),
+    }
 }
 
 /// Limits that cannot be kept together are the user's to change.
@@ -305,7 +335,7 @@ pub(crate) fn offer_table(config: &Config) -> OfferTable {
 }
 
 /// Whether a rate's source says that nobody has measured it.
-fn is_assumed(source: &str) -> bool {
+pub(crate) fn is_assumed(source: &str) -> bool {
     source.trim().eq_ignore_ascii_case(ASSUMED)
 }
 

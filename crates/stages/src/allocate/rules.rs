@@ -12,8 +12,12 @@ use crate::config::Config;
 use crate::error::Result;
 
 /// The plan of a common rule, and its net: go down a list, give everybody the offer with the best expected net (the
-/// cheapest where none earns its cost), until the budget is spent.
-pub(crate) fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> (Vec<Option<usize>>, f64) {
+/// cheapest where none earns its cost) or `only` this one, until the budget is spent.
+pub(crate) fn ranked(
+    problem: &Problem<'_>,
+    only: Option<usize>,
+    key: impl Fn(usize) -> f64,
+) -> (Vec<Option<usize>>, f64) {
     let keys: Vec<f64> = (0..problem.n_customers).map(key).collect();
     let mut order: Vec<usize> = (0..problem.n_customers).collect();
     order.sort_by(|&a, &b| keys[b].total_cmp(&keys[a]).then(a.cmp(&b)));
@@ -27,7 +31,7 @@ pub(crate) fn ranked(problem: &Problem<'_>, key: impl Fn(usize) -> f64) -> (Vec<
         }
         let row = i * problem.offers;
         choice[i] = (0..problem.offers)
-            .filter(|&k| places[k] > 0 && problem.cost[row + k] <= left)
+            .filter(|&k| only.is_none_or(|only| only == k) && places[k] > 0 && problem.cost[row + k] <= left)
             .max_by(|&a, &b| problem.net[row + a].total_cmp(&problem.net[row + b]).then(b.cmp(&a)));
         if let Some(k) = choice[i] {
             net += problem.net[row + k];
@@ -68,13 +72,21 @@ pub(crate) fn rivals(config: &Config, engine: &Engine, run: &RunFolder, random: 
     let problem = ground.problem(&limits);
     let of = &ground.people.prospects;
     let greedy = allocate::greedy(&problem).map_err(infeasible)?.choice;
-    let (by_value, by_risk) = (ranked(&problem, |i| of[i].value).0, ranked(&problem, |i| of[i].p_churn).0);
-    let random = (0..random).map(|draw| ranked(&problem, |i| chance(config.run.seed, draw, i)).0).collect();
+    let (by_value, by_risk) = (ranked(&problem, None, |i| of[i].value).0, ranked(&problem, None, |i| of[i].p_churn).0);
+    let mean_cost = |k: usize| problem.cost.iter().skip(k).step_by(problem.offers.max(1)).sum::<f64>();
+    let cheapest = (0..problem.offers).min_by(|&a, &b| mean_cost(a).total_cmp(&mean_cost(b)));
+    let value_cheaply = ranked(&problem, cheapest, |i| of[i].value).0;
+    let random = (0..random).map(|draw| ranked(&problem, None, |i| chance(config.run.seed, draw, i)).0).collect();
     Ok(Rivals {
         ids: ground.people.ids.clone(),
         offers: ground.table.offers.iter().map(|offer| offer.name.clone()).collect(),
         cost: problem.cost.to_vec(),
-        plans: vec![("greedy", greedy), ("top value", by_value), ("top risk", by_risk)],
+        plans: vec![
+            ("greedy", greedy),
+            ("top value", by_value),
+            ("top value, cheap", value_cheaply),
+            ("top risk", by_risk),
+        ],
         random,
     })
 }

@@ -92,7 +92,7 @@ fn words(table: &OfferTable, why: &explain::Why, reason: &Reason, facts: &Facts,
                 _ => format!("no offer earns its cost; {} comes nearest", name(rival.offer)),
             }
         }
-        (None, None) => "no offer may be made".to_owned(),
+        (None, None) => "no offer brings what it must bring at least".to_owned(),
     };
     let mut flips = Vec::new();
     if let Some(budget) = reason.flips_at_budget {

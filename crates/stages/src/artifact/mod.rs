@@ -79,6 +79,10 @@ pub const SEGMENT_STRATEGIES: &str = "outputs/segment_strategies.json";
 pub const CHURN_SCORES: &str = "data/churn_scores.parquet";
 /// Values at `as_of`.
 pub const VALUE_SCORES: &str = "data/value_scores.parquet";
+/// What each month brought.
+pub const KPIS: &str = "outputs/kpis.csv";
+/// Who came back of those who first bought in a month.
+pub const COHORTS: &str = "outputs/cohorts.csv";
 /// The table of scores: one row per acquired customer.
 pub const CUSTOMER_SCORES: &str = "outputs/customer_scores.parquet";
 /// The chosen offer of every customer.

@@ -159,7 +159,7 @@ impl Preflight {
                     return Err("no e-mail address".to_owned());
                 };
                 if !is_email(email) {
-                    return Err("its e-mail address is none".to_owned());
+                    return Err("its e-mail address is not one".to_owned());
                 }
                 if !self.seen.insert(email.to_lowercase()) {
                     return Err("its e-mail address is that of a customer before it".to_owned());

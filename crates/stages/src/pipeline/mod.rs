@@ -5,6 +5,7 @@ pub mod audit;
 mod backtest;
 mod demo;
 pub mod hindsight;
+pub mod portrait;
 mod remake;
 mod score;
 mod summarise;

@@ -1,6 +1,7 @@
 //! Report: what the stages found as one table of scores, one table of segments, and figures.
 
 pub mod figure;
+mod kpis;
 mod pictures;
 mod scores;
 mod segments;
@@ -50,6 +51,7 @@ pub use segments::SegmentScores;
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
+    kpis::write(engine, run)?;
     let pictures::Pictures { figures, warnings, hold_out } =
         if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());

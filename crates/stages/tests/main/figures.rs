@@ -151,3 +151,34 @@ fn pictures_of_customers_count_everybody_once() {
     let moved = column("segment_migration", "share_of_from", |row| !row[3].is_empty());
     assert!(moved.iter().all(|share| (0.0..=1.0).contains(share)) && !moved.is_empty());
 }
+
+/// The tables of months add up to the scores, and to each other.
+#[test]
+fn months_and_cohorts_add_up() {
+    let sums = select(
+        &BASE.out.join(artifact::CUSTOMER_SCORES),
+        "select count(*) as n, sum(frequency) as orders, sum(monetary_total) as revenue from t",
+    );
+    let total = |column: &str| sums.f64s(column).unwrap()[0];
+    let months = Csv::read(&BASE.out.join(artifact::KPIS));
+    let sum = |column: &str| months.numbers(column).iter().sum::<f64>();
+    assert_eq!((sum("new_customers"), sum("orders")), (total("n"), total("orders")));
+    assert!((sum("revenue_net") - total("revenue")).abs() < 0.01 * months.rows.len() as f64);
+    let of = |column: &str| months.numbers(column);
+    for (all, (new, back)) in of("customers").iter().zip(of("new_customers").iter().zip(&of("returning_customers"))) {
+        assert_eq!(*all, new + back);
+    }
+    let cohorts = Csv::read(&BASE.out.join(artifact::COHORTS));
+    let first: Vec<usize> = (0..cohorts.rows.len()).filter(|&i| cohorts.rows[i][4] == "0").collect();
+    let sizes: f64 = first.iter().map(|&i| cohorts.numbers("active")[i]).sum();
+    assert_eq!(sizes, total("n"));
+    assert!(cohorts.numbers("share").iter().all(|share| *share > 0.0 && *share <= 1.0));
+    // Whoever was active in a month is of some cohort.
+    for (at, row) in months.rows.iter().enumerate() {
+        let active: f64 = (0..cohorts.rows.len())
+            .filter(|&i| cohorts.rows[i][2] == row[0])
+            .map(|i| cohorts.numbers("active")[i])
+            .sum();
+        assert_eq!(active, of("customers")[at], "{}", row[0]);
+    }
+}

@@ -66,7 +66,7 @@ fn the_plan_is_that_of_a_run_that_stood_there_and_the_counts_are_those_of_the_fi
 
     // Every plan within the budget, and none covers more than there was.
     let names: Vec<&str> = found.plans.iter().map(|plan| plan.plan.as_str()).collect();
-    assert_eq!(names, ["tenure", "greedy", "top value", "top risk", "random"]);
+    assert_eq!(names, ["tenure", "greedy", "top value", "top value, cheap", "top risk", "random"]);
     for plan in &found.plans {
         let cover = plan.cover;
         assert!(cover.spend <= 500.0 + 1e-6 && cover.covered <= found.at_stake + 1e-6, "{plan:?}");

@@ -16,6 +16,7 @@ mod hindsight;
 mod leakage;
 mod models;
 mod planted;
+mod portrait;
 mod real;
 mod regret;
 mod resume;

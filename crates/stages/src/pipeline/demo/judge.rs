@@ -131,9 +131,9 @@ impl<'a> Court<'a> {
             ("best observer", self.solved(&self.truth.gains_observed)?),
             ("tenure", self.ours.clone()),
             ("greedy", greedy),
-            ("top value", ranked(&problem, |i| self.prospects[i].value).0),
-            ("top risk", ranked(&problem, |i| self.prospects[i].p_churn).0),
-            ("random", ranked(&problem, |i| shuffled[i]).0),
+            ("top value", ranked(&problem, None, |i| self.prospects[i].value).0),
+            ("top risk", ranked(&problem, None, |i| self.prospects[i].p_churn).0),
+            ("random", ranked(&problem, None, |i| shuffled[i]).0),
             ("everybody", vec![cheapest; self.n()]),
             ("nobody", vec![None; self.n()]),
         ];

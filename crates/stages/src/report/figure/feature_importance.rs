@@ -40,19 +40,16 @@ pub fn draw(data: &FeatureImportanceData, note: &Caption, theme: &Theme) -> Resu
     }
     let first: f64 = data.share.iter().take(3).sum();
     let finding = match n {
-        1 => format!("The forecasts rest on {} alone.", data.features[0]),
-        2 => format!("The forecasts rest on {} and {}.", data.features[0], data.features[1]),
+        1 => format!("The forecasts rest on “{}” alone.", data.features[0]),
+        2 => format!("The forecasts rest on “{}” and “{}”.", data.features[0], data.features[1]),
         _ => format!(
-            "{}, {} and {} make up {} of what moves the forecasts.",
+            "“{}”, “{}” and “{}” make up {} of what moves the forecasts.",
             data.features[0],
             data.features[1],
             data.features[2],
             number::percent(first)
         ),
     };
-    // A sentence begins with a capital.
-    let mut letters = finding.chars();
-    let finding = letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default();
     let subtitle =
         "Mean absolute contribution to the log-odds of churn over all customers, as a share of all features'";
     let head = Head { name: NAME, finding, subtitle };

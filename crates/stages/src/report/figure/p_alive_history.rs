@@ -54,7 +54,7 @@ pub fn draw(data: &PAliveHistoryData, note: &Caption, theme: &Theme) -> Result<F
     })?;
 
     let subtitle = format!(
-        "Probability by {} that customer {} will buy again at all, from its first purchase on {}; strokes are purchases",
+        "Probability by {} that customer {} has not left for good, from its first purchase on {}; strokes are purchases",
         data.model, data.customer, data.first_purchase
     );
     let head = Head { name: NAME, finding: finding(data), subtitle: &subtitle };

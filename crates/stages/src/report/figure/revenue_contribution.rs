@@ -62,19 +62,25 @@ pub fn draw(data: &RevenueContributionData, note: &Caption, theme: &Theme) -> Re
     let names: Vec<String> = order.iter().map(|i| data.segments[*i].clone()).collect();
     let x = sheet.left + bars::names(&mut sheet, &names, 150.0) + 10.0;
     let gap = 14.0;
-    let width = (sheet.right - x - gap * last as f64) / periods.len() as f64;
+    // One scale for all: a panel is as wide as its longest bar, and room for that bar's number.
+    let longest: Vec<f64> = shares.iter().map(|share| share.iter().copied().fold(0.0, f64::max)).collect();
+    let number = sheet.label().width("100 %") + 8.0;
+    let room = sheet.right - x - (gap + number) * periods.len() as f64;
+    let unit = room / longest.iter().sum::<f64>();
+    let mut left = x;
     let colors = [theme.neutral, theme.accent, theme.contrast];
     for (at, ((_, title, _), share)) in periods.iter().zip(&shares).enumerate() {
         let panel = bars::Panel {
             title,
-            x: x + (width + gap) * at as f64,
-            width,
+            x: left,
+            width: longest[at] * unit + number,
             values: order.iter().map(|i| share[*i]).collect(),
             labels: order.iter().map(|i| number::percent(share[*i])).collect(),
             labelled: true,
             colors: vec![colors[at]; n],
         };
         bars::draw(&mut sheet, &panel, &names);
+        left += longest[at] * unit + number + gap;
     }
     let header: Vec<String> =
         periods.iter().flat_map(|(column, ..)| [(*column).to_owned(), format!("share_{column}")]).collect();

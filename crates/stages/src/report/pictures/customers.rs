@@ -56,7 +56,7 @@ impl Room<'_> {
                 revenue[cell] += spend[i];
             }
             let data = RfmHeatmapData { customers, revenue, currency: currency.clone() };
-            let words = "Scores are fifths of the customers; revenue is all spend so far, net of cancellations.";
+            let words = "Scores are fifths of the customers, equal values together; revenue is all spend so far, net of cancellations.";
             gallery.hang(figure::rfm_heatmap::draw(&data, &note(words), &theme))?;
 
             let of = |values: &[f64]| -> BTreeMap<&str, f64> {
@@ -91,7 +91,8 @@ impl Room<'_> {
                 spend,
                 currency,
             };
-            let words = "Unusual by the fences of Tukey or by an isolation forest; reasons stand in \
+            let words = "Unusual by the fences of Tukey or by an isolation forest, mostly by measures that are not drawn, such as returns; \
+                         reasons stand in \
                          outputs/customer_outliers.csv. Unusual is not wrong: they stay in.";
             gallery.hang(figure::outliers::draw(&data, &note(words), &theme))?;
         }
@@ -125,10 +126,10 @@ impl Room<'_> {
                 .map(|(cohort, by)| (*cohort + 1..now).map(|month| by.get(&month).copied().unwrap_or(0)).collect())
                 .collect(),
         };
-        let customers = data.customers.iter().sum();
+        let customers: u64 = data.customers.iter().sum();
         let note = self.caption(
             &as_of.to_string(),
-            acquired(customers),
+            format!("{} who first bought in one of these months", figure::number::customers(customers)),
             "Months that have not ended are left out. Of those who first bought in the first months of the data many had \
              been customers before.",
         );

@@ -107,7 +107,7 @@ fn findings_are_computed_from_what_is_drawn() {
         "70 % of the customers stayed in their segment; the most frequent move was from Champions to Loyal (30 customers)."
     );
     assert!(said[4].starts_with("Of the customers of all months 38 % bought again in the month after"), "{}", said[4]);
-    assert!(said[6].starts_with("Feature 0, feature 1 and feature 2 make up"), "{}", said[6]);
+    assert!(said[6].starts_with("“feature 0”, “feature 1” and “feature 2” make up"), "{}", said[6]);
 }
 
 #[test]
