@@ -67,7 +67,7 @@ fn each_target_takes_what_it_is_given_and_the_rest_is_told() {
     assert_eq!(klaviyo.admit(&good), Ok(()));
     assert!(klaviyo.admit(&contact("2", "Light", Some("A@B.example"))).unwrap_err().contains("before it"));
     assert!(klaviyo.admit(&contact("3", "Light", None)).unwrap_err().contains("no e-mail"));
-    assert!(klaviyo.admit(&contact("4", "Light", Some("nobody"))).unwrap_err().contains("none"));
+    assert!(klaviyo.admit(&contact("4", "Light", Some("nobody"))).unwrap_err().contains("not one"));
     let bytes = Target::Klaviyo.write(&[good], as_of).unwrap();
     klaviyo.check(&bytes).unwrap();
     assert!(String::from_utf8(bytes).unwrap().starts_with("Email,customer_id,tenure_offer"));
