@@ -63,6 +63,12 @@ pub enum Error {
         /// What to do about it.
         cure: String,
     },
+    /// A report says something that its run does not.
+    #[error("the report is not published: {} of what it says does not follow from the run's files: {}", faults.len(), faults.join("; "))]
+    Unsound {
+        /// What is wrong, each a sentence without its full stop.
+        faults: Vec<String>,
+    },
     /// The file system refused.
     #[error("{}: {source}", path.display())]
     Io {
@@ -161,7 +167,7 @@ impl Error {
             Self::Io { .. } | Self::Tables(_) | Self::World(_) | Self::Figure(_) => {
                 self.io_source().map_or(Kind::Internal, io_kind)
             }
-            Self::Math { .. } => Kind::Internal,
+            Self::Math { .. } | Self::Unsound { .. } => Kind::Internal,
         }
     }
 
@@ -202,7 +208,7 @@ impl Error {
                 Some("read audit.json for every finding; until they are explained, do not trust the run".to_owned())
             }
             Self::Checks { .. } => Some("read validation.md for what failed, or run without --strict".to_owned()),
-            Self::Math { .. } | Self::Figure(_) | Self::Io { .. } | Self::World(_) => {
+            Self::Math { .. } | Self::Unsound { .. } | Self::Figure(_) | Self::Io { .. } | Self::World(_) => {
                 Some("this is a fault of tenure or data of a shape it does not know: please report it".to_owned())
             }
         }

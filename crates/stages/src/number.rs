@@ -140,7 +140,7 @@ fn with_currency(negative: bool, body: &str, currency: &str) -> String {
 }
 
 /// A true minus sign, and none before a zero.
-fn signed(text: String) -> String {
+pub(crate) fn signed(text: String) -> String {
     match text.strip_prefix('-') {
         Some(rest) if rest.bytes().any(|b| (b'1'..=b'9').contains(&b)) => format!("−{rest}"),
         Some(rest) => rest.to_owned(),

@@ -138,10 +138,15 @@ pub(crate) struct Allocate {
     planning: Planning,
 }
 
-/// Stage 9: write the table of scores and draw the figures.
+/// Stage 9: write the table of scores, draw the figures and write the report.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tenure report --out shop")]
+#[command(after_help = "Examples:
+  tenure report --out shop
+  tenure report --compare shop shop_of_may")]
 pub(crate) struct Report {
+    /// Make no report: show what changed from one run to another in data, settings, segments, models and plan, and why.
+    #[arg(long, num_args = 2, value_names = ["RUN_A", "RUN_B"])]
+    compare: Option<Vec<PathBuf>>,
     #[command(flatten)]
     common: Common,
 }
@@ -243,6 +248,9 @@ impl Allocate {
 
 impl Report {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
+        if let Some([a, b]) = self.compare.as_deref() {
+            return ui::show_comparison(&pipeline::compare::compare(a, b)?, self.common.format);
+        }
         let config = self.common.continued(&self.common.overrides())?;
         run(&self.common, &config, start, Stage::Report, &[])
     }

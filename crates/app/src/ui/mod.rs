@@ -4,6 +4,7 @@ mod alone;
 mod answer;
 mod audit;
 mod backtest;
+mod compare;
 mod describe;
 mod hindsight;
 mod number;
@@ -29,6 +30,7 @@ use tenure_stages::features::Description;
 use tenure_stages::fetch::{DataSet, Fetched};
 use tenure_stages::ingest::Understood;
 use tenure_stages::pipeline::audit::Facts;
+use tenure_stages::pipeline::compare::Comparison;
 use tenure_stages::pipeline::hindsight::Outcomes;
 use tenure_stages::pipeline::portrait::Portrait;
 use tenure_stages::pipeline::{self, StageReport};
@@ -156,6 +158,15 @@ pub(crate) fn show_diff(diff: &Diff, format: Format) -> Result<(), Error> {
         Format::Table => print(&plan::diff(diff)),
         Format::Json => print(&json(&as_value(diff))),
         Format::Csv => print(&csv(&as_value(diff))),
+    }
+}
+
+/// Shows two runs side by side.
+pub(crate) fn show_comparison(found: &Comparison, format: Format) -> Result<(), Error> {
+    match format {
+        Format::Table => print(&compare::page(found)),
+        Format::Json => print(&json(&as_value(found))),
+        Format::Csv => print(&csv(&as_value(found))),
     }
 }
 

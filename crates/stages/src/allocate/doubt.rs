@@ -6,10 +6,10 @@ use tenure_math::allocate::risk::{self, Decision, Distribution, Draws, RateBelie
 use tenure_math::allocate::{self, Plan, Problem, solve_near};
 use tenure_math::rng;
 
+use super::Doubt;
 use super::people::People;
-use super::{Doubt, is_assumed};
 use crate::artifact::RunFolder;
-use crate::config::{self, Config};
+use crate::config::{self, Config, is_assumed};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::summary::{ChurnQuality, Finding, ValueQuality};

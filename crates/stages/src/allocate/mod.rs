@@ -24,7 +24,7 @@ use tenure_math::allocate::{self, LimitUse, Plan, Problem};
 use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
-use crate::config::{ASSUMED, Config, Method, RateKind};
+use crate::config::{Config, Method, RateKind};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use ground::Ground;
@@ -332,11 +332,6 @@ pub(crate) fn offer_table(config: &Config) -> OfferTable {
         budget: Some(config.budget()),
         winback: config.offers.winback,
     }
-}
-
-/// Whether a rate's source says that nobody has measured it.
-pub(crate) fn is_assumed(source: &str) -> bool {
-    source.trim().eq_ignore_ascii_case(ASSUMED)
 }
 
 /// Net against budget, from nothing to where more money brings nothing.

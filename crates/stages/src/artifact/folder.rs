@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{Layout, files_under, keep_only, remove};
-use super::manifest::{INPUTS, TIMELINE, record};
+use super::manifest::{INPUTS, TIMELINE, WARNINGS, record};
 use super::room::Room;
 use super::write::write_json;
 use super::{FileFact, MANIFEST, Made, Manifest, TIMINGS, read_json};
@@ -160,6 +160,13 @@ impl RunFolder {
             out: self.out.clone(),
             stage: Stage::Clean.name(),
         })
+    }
+
+    /// What the stages before the report warn of, in their order.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(Stage, &[String])> {
+        self.note(WARNINGS);
+        self.manifest.warnings_before_report()
     }
 
     /// Records where the data start and end, and the instant of the decision.
@@ -364,9 +371,12 @@ impl RunFolder {
     }
 
     fn enter(&mut self, stage: Stage, found: serde_json::Value, warnings: Vec<String>) {
-        // The contest of the models is about its own windows, whatever became of the run since; and nothing rests on what is
-        // no part of a run.
-        let rests = |later: Stage| Stage::RUN.contains(&stage) && later > stage && later != Stage::Backtest;
+        // The contest of the models is about its own windows, whatever became of the run since, and an earlier plan has
+        // nothing of a report; and nothing rests on what is no part of a run.
+        let rests = |later: Stage| {
+            let stands = later == Stage::Backtest || (stage, later) == (Stage::Report, Stage::Hindsight);
+            Stage::RUN.contains(&stage) && later > stage && !stands
+        };
         for later in Stage::ALL.into_iter().filter(|s| *s == stage || rests(*s)) {
             self.manifest.stages.remove(later.name());
             self.manifest.warnings.remove(later.name());

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::{AUDIT, FIGURES, MANIFEST, TIMINGS, VALIDATION, VALIDATION_PAGE};
+use super::{AUDIT, FIGURES, MANIFEST, REPORT, REPORT_JSON, REPORT_TEXT, TIMINGS, VALIDATION, VALIDATION_PAGE};
 use crate::error::{Error, Result};
 
 /// The folder that holds the generations.
@@ -26,7 +26,20 @@ const CURRENT: &str = "current";
 const LOCK: &str = "lock";
 const PREFIX: &str = "run-";
 /// What can stand at the top of a run.
-const TOP: [&str; 9] = ["data", "models", "outputs", FIGURES, MANIFEST, TIMINGS, VALIDATION, VALIDATION_PAGE, AUDIT];
+const TOP: [&str; 12] = [
+    "data",
+    "models",
+    "outputs",
+    FIGURES,
+    REPORT,
+    REPORT_TEXT,
+    REPORT_JSON,
+    MANIFEST,
+    TIMINGS,
+    VALIDATION,
+    VALIDATION_PAGE,
+    AUDIT,
+];
 
 /// The generations of one run folder, locked against other writers as long as this lives.
 #[derive(Debug)]

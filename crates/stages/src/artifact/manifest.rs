@@ -104,6 +104,12 @@ impl Manifest {
         T::deserialize(value).map_err(|e| Error::Corrupt { artefact: MANIFEST.to_owned(), problem: e.to_string() })
     }
 
+    /// What the stages before the report warn of, in their order.
+    pub(super) fn warnings_before_report(&self) -> Vec<(Stage, &[String])> {
+        let before = Stage::RUN.into_iter().filter(|stage| *stage < Stage::Report);
+        before.filter_map(|stage| Some((stage, self.warnings.get(stage.name())?.as_slice()))).collect()
+    }
+
     /// A file of the run by its name.
     #[must_use]
     pub fn artefact(&self, name: &str) -> Option<&FileFact> {
@@ -142,6 +148,7 @@ impl Manifest {
         let text = match thing {
             INPUTS => serde_json::to_string(&self.inputs),
             TIMELINE => serde_json::to_string(&self.timeline),
+            WARNINGS => serde_json::to_string(&self.warnings_before_report()),
             name => match Stage::ALL.into_iter().find(|stage| record(*stage) == name) {
                 Some(stage) => serde_json::to_string(&self.stages.get(stage.name())),
                 None => serde_json::to_string(&self.artefacts_of(name).collect::<Vec<_>>()),
@@ -160,6 +167,9 @@ fn is_in(file: &str, name: &str) -> bool {
 pub(super) const INPUTS: &str = "<inputs>";
 /// The timeline, as something that a stage reads.
 pub(super) const TIMELINE: &str = "<timeline>";
+
+/// What the stages before the report warn of, as something that a stage reads.
+pub(super) const WARNINGS: &str = "<warnings>";
 
 /// What a stage recorded, as something that another one reads.
 pub(super) fn record(stage: Stage) -> String {

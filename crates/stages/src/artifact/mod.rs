@@ -105,6 +105,12 @@ pub const VALIDATION: &str = "validation.json";
 pub const VALIDATION_PAGE: &str = "validation.md";
 /// How the lines are distributed, for the next run to compare with.
 pub const PROFILE: &str = "data/profile.json";
+/// The report as one page.
+pub const REPORT: &str = "report.html";
+/// The same as Markdown.
+pub const REPORT_TEXT: &str = "report.md";
+/// The same as JSON: every figure with the cell it was read from.
+pub const REPORT_JSON: &str = "report.json";
 /// Figures.
 pub const FIGURES: &str = "figures";
 /// The manifest.

@@ -25,7 +25,8 @@ pub use codes::non_product_pattern;
 pub use error::{ConfigError, Place};
 pub use limits::{ConstraintsConfig, LimitConfig, Risk};
 pub(crate) use models::NOT_BUILT_CURE;
-pub use offers::{ASSUMED, Cap, Offer};
+pub(crate) use offers::is_assumed;
+pub use offers::{Cap, Offer};
 pub use overrides::Overrides;
 pub use segments::{SegmentRule, SegmentsConfig};
 

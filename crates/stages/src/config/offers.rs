@@ -35,7 +35,12 @@ pub struct Offer {
 }
 
 /// The source of a rate that nobody has measured.
-pub const ASSUMED: &str = "assumed";
+const ASSUMED: &str = "assumed";
+
+/// Whether a rate's source says that nobody has measured it.
+pub(crate) fn is_assumed(source: &str) -> bool {
+    source.trim().eq_ignore_ascii_case(ASSUMED)
+}
 
 fn assumed() -> String {
     ASSUMED.to_owned()

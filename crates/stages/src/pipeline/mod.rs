@@ -3,6 +3,7 @@
 mod alone;
 pub mod audit;
 mod backtest;
+pub mod compare;
 mod demo;
 pub mod hindsight;
 pub mod portrait;

@@ -7,8 +7,9 @@ use serde::Serialize;
 use tenure_tables::engine::{Engine, EngineConfig, Value};
 use tenure_tables::frame::Frame;
 
-use crate::allocate::{self, NO_OFFER};
+use crate::allocate::NO_OFFER;
 use crate::artifact::{self, Run};
+use crate::config::is_assumed;
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::time::{DAY_US, Instant};
@@ -140,9 +141,9 @@ impl Portrait {
         let parameters = &run.manifest.parameters;
         let sources =
             run.manifest.stages.get(Stage::Allocate.name()).and_then(|facts| facts.get("tiers")?.as_array().cloned());
-        let is_assumed = |tier: &serde_json::Value| {
+        let tier_is_assumed = |tier: &serde_json::Value| {
             let source = tier.get("rate_source").and_then(|source| source.as_str()).unwrap_or_default();
-            tier.get("offer").and_then(|name| name.as_str()) != Some(NO_OFFER) && allocate::is_assumed(source)
+            tier.get("offer").and_then(|name| name.as_str()) != Some(NO_OFFER) && is_assumed(source)
         };
         let churn = match known("p_churn")? {
             Some(p_churn) => Some(Churn {
@@ -199,7 +200,7 @@ impl Portrait {
                 runner_up_net: number("runner_up_net")?,
                 stability: number("stability")?,
                 why: text("why")?,
-                is_assumed: sources.is_some_and(|tiers| tiers.iter().any(is_assumed)),
+                is_assumed: sources.is_some_and(|tiers| tiers.iter().any(tier_is_assumed)),
             },
         })
     }

@@ -1,7 +1,8 @@
-//! Report: what the stages found as one table of scores, one table of segments, and figures.
+//! Report: what the stages found as one table of scores, one table of segments, figures, and a page.
 
 pub mod figure;
 mod kpis;
+mod page;
 mod pictures;
 mod scores;
 mod segments;
@@ -10,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use tenure_math::btyd::Fitted;
 use tenure_tables::engine::Engine;
 
-use crate::artifact::RunFolder;
+use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::Stage;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::summary::{SegmentCheck, Window};
 
 /// What the report stage wrote.
@@ -44,7 +45,7 @@ pub struct HoldOut {
 
 pub use segments::SegmentScores;
 
-/// Writes the table of scores, the table of segments and the figures; the sentence says what came of it.
+/// Writes the table of scores, the table of segments, the figures and the page; the sentence says what came of it.
 ///
 /// # Errors
 /// Engine, file and drawing errors.
@@ -55,6 +56,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let pictures::Pictures { figures, warnings, hold_out } =
         if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
-    run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks, hold_out }, warnings)?;
+    let facts = Facts { customers, figures, missing, segments, checks, hold_out };
+    let found = serde_json::to_value(&facts)
+        .map_err(|e| Error::Corrupt { artefact: artifact::MANIFEST.to_owned(), problem: e.to_string() })?;
+    page::write(engine, run, page::Own { facts: &found, warnings: &warnings }, &config.data.currency)?;
+    run.record(Stage::Report, &found, warnings)?;
     Ok(sentence)
 }

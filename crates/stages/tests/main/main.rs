@@ -19,6 +19,7 @@ mod planted;
 mod portrait;
 mod real;
 mod regret;
+mod report;
 mod resume;
 mod segments;
 mod short;

@@ -1,0 +1,95 @@
+//! What is known of the offers' effect, and what is assumed.
+
+use super::executive::{offers, rates_standing};
+use super::*;
+use crate::artifact;
+
+pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
+    let mut page = Chapter::new("effect", "What the offers change");
+    let plan = shelf.record(Stage::Allocate)?;
+    let standing = rates_standing(&plan);
+    page.text(match standing {
+        Standing::Assumed => say![
+            "What an offer changes in a customer cannot be read from past orders: who got an offer was not drawn at \
+             random, or nobody got one. The effects below are therefore assumptions, and so is all that follows from them. \
+             What makes them safe to use is how far off they may be before the plan loses money."
+        ],
+        _ => say![
+            "The effects below were measured where the last column says so. What was measured then need not hold now."
+        ],
+    });
+    let rows = offers(&plan).into_iter().map(|offer| {
+        row![
+            offer.quote("offer"),
+            offer.number("contact_cost", Unit::Money),
+            offer.number("rate", Unit::Share).map(|rate| rate.standing(standing)),
+            offer.number("break_even_rate", Unit::Percent).map(Number::forecast),
+            offer.number("kept", Unit::Plain).map(|kept| kept.standing(standing)),
+            offer.quote("rate_source"),
+        ]
+    });
+    page.table(
+        "The offers",
+        &["Offer", "Cost of a contact", "Effect", "Effect needed to pay", "Customers kept", "Effect is"],
+        rows.collect(),
+    );
+    let thresholds = plan.at("thresholds").items().into_iter().filter(|t| t.number("from", Unit::Money).is_some());
+    let rows = thresholds.map(|threshold| {
+        row![
+            threshold.quote("offer"),
+            threshold.quote("of"),
+            threshold.number("from", Unit::Money).map(|from| from.standing(standing)),
+            threshold.quote("over"),
+        ]
+    });
+    page.table(
+        "From what on an offer is worth it",
+        &["Offer", "What is at stake", "Above", "Instead of"],
+        rows.collect(),
+    );
+    let rows = shelf.csv(artifact::RATE_SENSITIVITY, Stage::Allocate)?;
+    let money = |row: &Row, column: &str| row.number(column, Unit::Money).map(|net| net.standing(standing));
+    let rows = rows.iter().map(|row| {
+        row![row.number("factor", Unit::Times), money(row, "net_of_this_plan"), money(row, "net_of_the_best_plan"),]
+    });
+    page.table(
+        "If every effect were other than it is taken to be",
+        &["Of the effect taken", "Net of this plan", "Net of the best plan then"],
+        rows.collect(),
+    );
+    hindsight(&mut page, shelf)?;
+    Ok(Some(page))
+}
+
+/// An earlier plan beside what customers did, where one was made.
+fn hindsight(page: &mut Chapter, shelf: &Shelf<'_>) -> Result<()> {
+    let Some(past) = shelf.record(Stage::Hindsight)?.find("measured") else { return Ok(()) };
+    page.heading("An earlier plan, and what customers did");
+    if let Some(as_of) = past.quote("as_of") {
+        page.text(say![
+            "A plan made as of ",
+            as_of,
+            " from what was known by then, beside common rules with the same money. A unit of money covers what the \
+             customers reached who then left had spent before. This measures whom a plan reaches, not what an offer \
+             changes in them: it rewards cheap contacts."
+        ]);
+    }
+    let plans = past.at("plans").items();
+    let rows = plans.iter().map(|plan| {
+        let of = |path: &str, unit: Unit| plan.number(path, unit).map(Number::measured);
+        row![
+            plan.quote("plan"),
+            of("cover/contacts", Unit::Count),
+            of("cover/spend", Unit::Money),
+            of("cover/leavers", Unit::Count),
+            of("cover/covered", Unit::Money),
+            estimate(plan, "per_unit", Unit::Plain),
+        ]
+    });
+    page.table(
+        "Plans of one budget in hindsight",
+        &["Plan", "Contacts", "Cost", "Leavers reached", "Spend of theirs covered", "Covered by a unit of money"],
+        rows.collect(),
+    );
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The first page: what to do, what it costs and earns, what was measured, what is assumed, what could be wrong.
+
+use super::*;
+use crate::artifact;
+
+pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
+    let mut page = Chapter::new("summary", "What to do");
+    let plan = shelf.record(Stage::Allocate)?;
+    let standing = rates_standing(&plan);
+    let money = |path: &str| plan.need(path, Unit::Money);
+    let (net, gap, budget, spend) =
+        (money("net")?.standing(standing), money("gap")?, money("budget")?, money("spend")?);
+    let offers = offers(&plan);
+    let contacts: Vec<Number> = offers.iter().filter_map(|offer| offer.number("customers", Unit::Count)).collect();
+    let contacted = total(shelf, &contacts);
+    let (low, high) = (money("doubt/net/q05")?.standing(standing), money("doubt/net/q95")?.standing(standing));
+    let mut cards = Vec::new();
+    if let Some(contacted) = &contacted {
+        let number = contacted.clone();
+        cards.push(Card {
+            label: "Customers to contact",
+            number,
+            note: say!["of ", plan.need("customers", Unit::Count)?],
+        });
+    }
+    cards.push(Card { label: "Cost", number: spend.clone(), note: say!["of a budget of ", budget.clone()] });
+    cards.push(Card {
+        label: "Expected net gain",
+        number: net.clone(),
+        note: say!["from ", low.clone(), " to ", high.clone(), " in nine of ten draws of what is uncertain"],
+    });
+    cards.push(Card {
+        label: "Below the best possible plan by at most",
+        number: gap,
+        note: say!["under the same assumptions and limits"],
+    });
+    page.cards(cards);
+    page.claim(Claim::rising("the plan stays within its budget", &[&spend, &budget]));
+    page.claim(Claim::rising("the ends of the interval of the net are in order", &[&low, &high]));
+    page.claim(Claim::rising("no plan earns more than the bound", &[&net, &money("bound")?]));
+
+    if contacted.is_some_and(|contacted| contacted.value > 0.0) {
+        contact(&mut page, &plan, standing)?;
+    } else {
+        page.text(say![
+            "Contact nobody: under these assumptions no offer is worth its cost within the budget. The segments and the \
+             forecasts below stand all the same."
+        ]);
+    }
+    measured(&mut page, shelf)?;
+    assumed(&mut page, &plan);
+    page.heading("What could be wrong");
+    page.items(doubts(shelf, &plan)?);
+    Ok(Some(page))
+}
+
+/// Whether what the plan earns rests on rates that nobody has measured.
+pub(super) fn rates_standing(plan: &Field) -> Standing {
+    let is_assumed = |offer: &Field| offer.quote("rate_source").is_some_and(|q| crate::config::is_assumed(&q.text));
+    if offers(plan).iter().any(is_assumed) { Standing::Assumed } else { Standing::Forecast }
+}
+
+/// The offers of the plan without that of making none.
+pub(super) fn offers(plan: &Field) -> Vec<Field> {
+    let is_one = |tier: &Field| {
+        tier.number("contact_cost", Unit::Money).is_some_and(|cost| cost.value > 0.0)
+            || tier.number("rate", Unit::Share).is_some_and(|rate| rate.value > 0.0)
+    };
+    plan.at("tiers").items().into_iter().filter(is_one).collect()
+}
+
+fn contact(page: &mut Chapter, plan: &Field, standing: Standing) -> Result<()> {
+    page.text(say![
+        "Make these offers, in the order of ",
+        artifact::EXECUTION_PLAN,
+        ". Every other customer costs more to contact than the contact is expected to bring, or would use money that brings more elsewhere."
+    ]);
+    let rows = offers(plan).iter().map(|offer| offer_row(offer, standing)).collect();
+    page.table(
+        "The plan by offer",
+        &["Offer", "Customers", "Cost", "Expected net", "Effect", "Effect needed to pay", "Effect is"],
+        rows,
+    );
+    let money = |path: &str| plan.need(path, Unit::Money);
+    page.text(say![
+        "The plan gains in ",
+        plan.need("doubt/net/p_positive", Unit::Share)?.standing(standing),
+        " of the draws; in the worst ",
+        plan.need("doubt/net/alpha", Unit::Share)?,
+        " it brings ",
+        money("doubt/net/cvar")?.standing(standing),
+        " on average. Simpler rules with the same forecasts and the same money would earn ",
+        money("greedy_net")?.standing(standing),
+        " (highest expected value first), ",
+        money("top_value_net")?.standing(standing),
+        " (most valuable first), ",
+        money("random_net")?.standing(standing),
+        " (at random) and ",
+        money("top_risk_net")?.standing(standing),
+        " (likeliest to leave first)."
+    ]);
+    Ok(())
+}
+
+fn offer_row(offer: &Field, standing: Standing) -> Vec<Cell> {
+    row![
+        offer.quote("offer"),
+        offer.number("customers", Unit::Count),
+        offer.number("spend", Unit::Money),
+        offer.number("net", Unit::Money).map(|net| net.standing(standing)),
+        offer.number("rate", Unit::Share).map(|rate| rate.standing(standing)),
+        offer.number("break_even_rate", Unit::Percent).map(Number::forecast),
+        offer.quote("rate_source"),
+    ]
+}
+
+fn measured(page: &mut Chapter, shelf: &Shelf<'_>) -> Result<()> {
+    page.heading("What was measured");
+    let mut items = Vec::new();
+    let churn = shelf.record(Stage::Churn)?;
+    items.push(match churn.find("quality/measured") {
+        Some(quality) => {
+            let models = quality.at("models").items();
+            let mut said =
+                say!["Who leaves within ", quality.need("horizon_days", Unit::Count)?, " days: the model ranks "];
+            said.extend(say!["a leaver above a stayer with a chance of "]);
+            said.extend(models.first().map(|m| estimate(m, "auc", Unit::Score)).unwrap_or_default());
+            if let Some(baseline) = models.iter().find(|m| m.quote("model").is_some_and(|q| q.text == "recency")) {
+                said.extend(say!["; the days since the last purchase alone do it with "]);
+                said.extend(estimate(baseline, "auc", Unit::Score));
+            }
+            said.extend(say![". Tested on "]);
+            said.extend(window(&quality));
+            said.extend(say![
+                ", which the model had not seen, on ",
+                quality.need("customers", Unit::Count)?.measured()
+            ]);
+            said.extend(say![" customers."]);
+            said
+        }
+        None => unmeasured("Who leaves could not be tested: ", churn.quote("quality/missing")),
+    });
+    let value = shelf.record(Stage::Value)?;
+    items.push(match value.find("quality/measured") {
+        Some(quality) => {
+            let models = quality.at("models").items();
+            let (first, last) = (models.first(), models.last());
+            let error = |m: Option<&Field>| m.map(|m| estimate(m, "portfolio_error", Unit::Change)).unwrap_or_default();
+            let mut said = say![
+                "What customers spend within ",
+                quality.need("horizon_days", Unit::Count)?,
+                " days: the total was foretold with an error of "
+            ];
+            said.extend(error(first));
+            said.extend(say![", beside "]);
+            said.extend(error(last));
+            said.extend(say![" for the spend of the last window as it is. Tested on "]);
+            said.extend(window(&quality));
+            said.extend(say!["."]);
+            said
+        }
+        None => unmeasured("What customers spend could not be tested: ", value.quote("quality/missing")),
+    });
+    page.items(items);
+    Ok(())
+}
+
+fn unmeasured(words: &'static str, why: Option<Quote>) -> Vec<Piece> {
+    match why {
+        Some(why) => say![words, why, "."],
+        None => say![words, "there is no test window."],
+    }
+}
+
+fn assumed(page: &mut Chapter, plan: &Field) {
+    page.heading("What is assumed");
+    let mut items = quotes(plan.at("assumptions").items());
+    if let Some(factor) = plan.number("rates_break_even", Unit::Percent) {
+        items.push(say![
+            "The plan as a whole would neither gain nor lose if every effect were ",
+            factor.assumed(),
+            " of what it is taken to be."
+        ]);
+    }
+    page.items(items);
+}
+
+/// What the stages warn of, checks that failed, and what no data can say.
+fn doubts(shelf: &Shelf<'_>, plan: &Field) -> Result<Vec<Vec<Piece>>> {
+    let mut items: Vec<Vec<Piece>> = shelf.warnings().into_iter().map(|warning| say![warning]).collect();
+    let checks = shelf.record(Stage::Report)?.at("checks").items();
+    for check in checks.iter().filter(|check| check.quote("verdict").is_some_and(|q| q.text == "failed")) {
+        if let (Some(name), Some(sentence)) = (check.quote("name"), check.quote("sentence")) {
+            items.push(say!["Not as expected: ", name, ": ", sentence, "."]);
+        }
+    }
+    let checks = shelf.json(artifact::VALIDATION, Stage::Validate)?.at("statistics");
+    let failed = |severity: &str| checks.number(severity, Unit::Count);
+    if let (Some(errors), Some(warnings)) = (failed("failed_errors"), failed("failed_warnings"))
+        && errors.value + warnings.value > 0.0
+    {
+        items.push(say![
+            "Of the checks of the data ",
+            errors,
+            " failed as errors and ",
+            warnings,
+            " as warnings: see the chapter on the data."
+        ]);
+    }
+    if rates_standing(plan) == Standing::Assumed {
+        items.push(say![
+            "Nobody has measured what an offer changes in these customers. Keep a random hold-out when the plan is carried \
+             out, and compare."
+        ]);
+    }
+    Ok(items)
+}

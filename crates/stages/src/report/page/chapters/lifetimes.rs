@@ -1,0 +1,34 @@
+//! How customers buy while they stay, and whether the data know of any leaving.
+
+use super::*;
+
+pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
+    let mut page = Chapter::new("lifetimes", "Buying and leaving");
+    let lifetimes = shelf.record(Stage::Churn)?.at("lifetimes");
+    if let Some(why) = lifetimes.quote("why_not") {
+        page.text(say!["Whether a silent customer has left for good cannot be told from these data: ", why, "."]);
+    }
+    if let Some(fitted) = lifetimes.find("fitted") {
+        page.text(say![
+            "A model of the days on which each of ",
+            fitted.need("customers", Unit::Count)?,
+            " customers bought (",
+            fitted.need("purchases", Unit::Count)?,
+            " repeat purchases) says how often a customer buys while it stays, and how likely it has left."
+        ]);
+        let rows = fitted.at("estimates").items();
+        let rows = rows.iter().map(|estimate| {
+            row![
+                estimate.quote("name"),
+                estimate.number("value", Unit::Score).map(Number::forecast),
+                estimate.number("standard_error", Unit::Score).map(Number::forecast),
+            ]
+        });
+        page.table("Parameters of the model", &["Parameter", "Estimate", "Standard error"], rows.collect());
+    }
+    page.pictures(
+        shelf,
+        &["cumulative_transactions", "frequency_calibration", "frequency_recency_matrix", "p_alive_matrix"],
+    )?;
+    Ok((!page.blocks.is_empty()).then_some(page))
+}
