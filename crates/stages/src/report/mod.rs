@@ -3,6 +3,7 @@
 pub mod figure;
 mod kpis;
 mod pictures;
+mod revenue;
 mod scores;
 mod segments;
 
@@ -31,6 +32,8 @@ pub struct Facts {
     pub checks: Vec<SegmentCheck>,
     /// What the figures of a hold-out rest on; `None` where there are none.
     pub hold_out: Option<HoldOut>,
+    /// How the coming months were foreseen; `None` where they could not be.
+    pub revenue: Option<Outlook>,
 }
 
 /// Models of lifetimes that have seen nothing of a window, drawn against it.
@@ -42,6 +45,7 @@ pub struct HoldOut {
     pub models: Vec<Fitted>,
 }
 
+pub use revenue::{Outlook, Tried};
 pub use segments::SegmentScores;
 
 /// Writes the table of scores, the table of segments and the figures; the sentence says what came of it.
@@ -51,10 +55,16 @@ pub use segments::SegmentScores;
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
-    kpis::write(engine, run)?;
-    let pictures::Pictures { figures, warnings, hold_out } =
-        if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
+    let everyday = kpis::write(engine, run)?;
+    let revenue = revenue::write(run, &everyday)?;
+    let pictures::Pictures { figures, warnings, hold_out } = if config.report.figures {
+        pictures::draw_all(config, engine, run, &everyday, &revenue)?
+    } else {
+        pictures::Pictures::default()
+    };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
-    run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks, hold_out }, warnings)?;
+    let outlook = revenue.outlook();
+    let facts = Facts { customers, figures, missing, segments, checks, hold_out, revenue: outlook };
+    run.record(Stage::Report, &facts, warnings)?;
     Ok(sentence)
 }

@@ -46,14 +46,24 @@ pub fn draw(data: &OutliersData, note: &Caption, theme: &Theme) -> Result<Figure
     let sum = |wanted: bool| -> f64 {
         data.spend.iter().zip(&data.unusual).filter(|(_, own)| **own || !wanted).map(|(spend, _)| spend.max(0.0)).sum()
     };
-    let finding = match count {
-        0 => "No customer is unlike all others.".to_owned(),
-        count => format!(
-            "{} ({}) are unlike most others and have brought {} of the revenue.",
+    let median = |column: &[f64], wanted: bool| {
+        let own = column.iter().zip(&data.unusual).filter(|(_, own)| **own == wanted).map(|(value, _)| *value);
+        tenure_math::num::quantile(&own.collect::<Vec<_>>(), 0.5)
+    };
+    let typical = |wanted: bool| {
+        let (orders, spend) = (median(&data.orders, wanted)?, median(&data.spend, wanted)?);
+        let noun = if orders < 1.25 { "order" } else { "orders" };
+        Some(format!("{} {noun} and {}", orders.round(), number::money(spend, &data.currency)))
+    };
+    let finding = match (count, typical(true), typical(false)) {
+        (0, ..) => "No customer is unlike all others.".to_owned(),
+        (count, Some(theirs), Some(usual)) => format!(
+            "{} ({}) are unusual and have brought {} of the revenue: {theirs} at the median, where all others have {usual}.",
             number::customers(count as u64),
             number::percent(count as f64 / n as f64),
             number::percent(sum(true) / sum(false))
         ),
+        (count, ..) => format!("All {} are unlike each other.", number::customers(count as u64)),
     };
     let subtitle = "Every customer by orders and spend, both logarithmic; marked are those unusual in any measure of \
                     their behaviour";
@@ -81,7 +91,15 @@ pub fn draw(data: &OutliersData, note: &Caption, theme: &Theme) -> Result<Figure
     };
     let of = |wanted: bool| (0..n).filter(|&i| data.unusual[i] == wanted).map(at).collect::<Vec<_>>();
     sheet.specks(&of(false), 1.5, theme.neutral, 0.6);
-    sheet.specks(&of(true), 2.2, theme.contrast, 0.85);
+    for i in (0..n).filter(|&i| data.unusual[i]) {
+        let words = format!(
+            "{}: {} orders, {}",
+            data.ids[i],
+            number::count(data.orders[i] as u64),
+            number::money(data.spend[i], &data.currency)
+        );
+        sheet.hover(&words, |s| s.specks(&[at(i)], 2.2, theme.contrast, 0.85));
+    }
     let face = sheet.tick().in_color(theme.ink);
     let mut taken: Vec<(f64, f64)> = Vec::new();
     let largest = descending(&data.spend).into_iter().filter(|&i| data.unusual[i]).take(NAMED);

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_tables::engine::Value;
-use tenure_tables::query;
 
 use super::{Gallery, Room, acquired};
 use crate::artifact;
@@ -16,6 +15,7 @@ use crate::report::figure::revenue_contribution::RevenueContributionData;
 use crate::report::figure::rfm_heatmap::RfmHeatmapData;
 use crate::report::figure::segment_migration::SegmentMigrationData;
 use crate::report::figure::{self, Theme};
+use crate::report::kpis;
 
 /// Scores of recency and frequency run from 1 to this.
 const SCORES: usize = 5;
@@ -102,24 +102,14 @@ impl Room<'_> {
 
     /// Who came back, by the month of the first purchase; only months that have ended.
     fn cohorts(&self, gallery: &mut Gallery) -> Result<()> {
-        let as_of = self.run.timeline()?.as_of;
-        self.engine.register("order_events", &self.run.read(artifact::ORDER_EVENTS, Stage::Features)?)?;
-        let frame = self.engine.select(query::COHORT_MONTHS.sql, &[("as_of_us", Value::I64(as_of.0))])?;
-        let (year, month, _) = as_of.ymd();
-        let now = year * 12 + month - 1;
-        let mut counts: BTreeMap<i64, BTreeMap<i64, u64>> = BTreeMap::new();
-        let (cohorts, months) = (frame.i64s("cohort")?, frame.i64s("month")?);
-        for ((cohort, month), customers) in cohorts.into_iter().zip(months).zip(frame.u64s("customers")?) {
-            if month < now {
-                counts.entry(cohort).or_default().insert(month, customers);
-            }
-        }
+        let now = self.everyday.now;
+        let counts = &self.everyday.cohorts;
         // Nothing is known yet of those who first bought in the last month.
         let lived = counts.iter().filter(|(cohort, _)| **cohort + 1 < now);
-        let shown: Vec<(&i64, &BTreeMap<i64, u64>)> = lived.rev().take(COHORTS).collect();
+        let shown: Vec<_> = lived.rev().take(COHORTS).collect();
         let shown: Vec<_> = shown.into_iter().rev().collect();
         let data = CohortRetentionData {
-            cohorts: shown.iter().map(|(cohort, _)| format!("{:04}-{:02}", *cohort / 12, *cohort % 12 + 1)).collect(),
+            cohorts: shown.iter().map(|(cohort, _)| kpis::name(**cohort)).collect(),
             customers: shown.iter().map(|(cohort, by)| by.get(cohort).copied().unwrap_or(0)).collect(),
             active: shown
                 .iter()
@@ -128,7 +118,7 @@ impl Room<'_> {
         };
         let customers: u64 = data.customers.iter().sum();
         let note = self.caption(
-            &as_of.to_string(),
+            &self.as_of()?,
             format!("{} who first bought in one of these months", figure::number::customers(customers)),
             "Months that have not ended are left out. Of those who first bought in the first months of the data many had \
              been customers before.",
