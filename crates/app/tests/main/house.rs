@@ -6,7 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 const GROUND_FLOOR: [&str; 13] = [
-    "error", "num", "optim", "rng", "outlier", "boost", "calibrate", "metric", "season", "revenue", "drift", "pace",
+    "error",
+    "num",
+    "optim",
+    "rng",
+    "outlier",
+    "boost",
+    "calibrate",
+    "metric",
+    "season",
+    "revenue",
+    "drift",
+    "pace",
     "btyd",
 ];
 const MATH_ROOMS: [&str; 4] = ["segment", "churn", "value", "allocate"];

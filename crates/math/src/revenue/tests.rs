@@ -40,7 +40,8 @@ fn a_season_and_a_trend_that_were_put_in_come_out() {
 /// The normal equations solved by hand in another way: residuals are orthogonal to every calendar month and to time.
 #[test]
 fn the_fit_is_that_of_least_squares() {
-    let y: Vec<f64> = shop(3, 29, 1.1).iter().enumerate().map(|(t, y)| y * (1.0 + 0.2 * ((t * t) as f64).sin())).collect();
+    let y: Vec<f64> =
+        shop(3, 29, 1.1).iter().enumerate().map(|(t, y)| y * (1.0 + 0.2 * ((t * t) as f64).sin())).collect();
     let found = season(Months::new(3, &y).unwrap()).unwrap();
     let residual = |t: usize| (found.over_trend[t] / found.index[(3 + t) % YEAR]).ln();
     for month in 0..YEAR {
@@ -83,7 +84,8 @@ fn a_shop_that_grows_steadily_is_forecast_by_its_level() {
 
 #[test]
 fn units_do_not_matter() {
-    let noisy: Vec<f64> = shop(0, 33, 1.1).iter().enumerate().map(|(t, y)| y * (1.0 + 0.1 * (t as f64).sin())).collect();
+    let noisy: Vec<f64> =
+        shop(0, 33, 1.1).iter().enumerate().map(|(t, y)| y * (1.0 + 0.1 * (t as f64).sin())).collect();
     let (one, other) = (foreseen(0, &noisy), foreseen(0, &noisy.iter().map(|y| y * 4_096.0).collect::<Vec<_>>()));
     assert_eq!(one.used, other.used);
     for (a, b) in one.used().months.iter().zip(&other.used().months) {

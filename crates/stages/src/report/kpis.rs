@@ -134,7 +134,8 @@ mod tests {
     fn only_whole_months_count_and_a_month_without_orders_is_one() {
         let month = |year: i64, month: i64| year * 12 + month - 1;
         let everyday = Everyday {
-            revenue: [(month(2010, 11), 5.0), (month(2010, 12), 6.0), (month(2011, 2), 8.0), (month(2011, 3), 9.0)].into(),
+            revenue: [(month(2010, 11), 5.0), (month(2010, 12), 6.0), (month(2011, 2), 8.0), (month(2011, 3), 9.0)]
+                .into(),
             cohorts: BTreeMap::new(),
             now: month(2011, 3),
         };

@@ -1,7 +1,7 @@
 //! What the coming months will bring: the months so far, the forecast with its interval, and the seasonal naive one.
 
 use super::axis::{Frame, Scale};
-use super::sheet::{Anchor, Face, Head, Sheet};
+use super::sheet::{Anchor, Head, Sheet};
 use super::theme::{Caption, Theme};
 use super::{Check, Figure, Result, number, table, text};
 
@@ -165,7 +165,9 @@ fn months_axis(sheet: &mut Sheet<'_>, data: &RevenueForecastData, frame: Frame, 
         if place % every == 0 {
             sheet.text(x, floor + 14.0, month, face);
         }
-        if this != year && (place == 0 || month == "01") && names.len() - place > 1 {
+        // A year that ends within its own name's width leaves it to the next one.
+        let has_room = names.get(place + 3).is_some_and(|later| later.starts_with(this));
+        if this != year && (place == 0 || month == "01") && has_room {
             sheet.text(x - step * 0.5, floor + 28.0, this, face.in_bold().at(Anchor::Start));
             year = this;
         }
@@ -182,11 +184,11 @@ fn months_axis(sheet: &mut Sheet<'_>, data: &RevenueForecastData, frame: Frame, 
 fn tried(sheet: &mut Sheet<'_>, data: &RevenueForecastData, top: f64) {
     let (face, title) = (sheet.label(), sheet.tick().in_bold());
     let (left, right) = (sheet.left, sheet.right);
-    let naive = right - 20.0;
-    let own = naive - 150.0;
+    let naive = right;
+    let own = naive - 226.0;
     sheet.text(left, top, "Forecasts of past months, each from what had ended before", title);
     sheet.text(own, top, "off by", title.at(Anchor::End));
-    sheet.text(naive, top, "seasonal naive there", title.at(Anchor::End));
+    sheet.text(naive, top, "seasonal naive on the same months", title.at(Anchor::End));
     let other = compared(data);
     for (i, tried) in data.tried.iter().enumerate() {
         let y = top + ROW * (i as f64 + 1.0);
@@ -202,10 +204,8 @@ fn tried(sheet: &mut Sheet<'_>, data: &RevenueForecastData, top: f64) {
         let words = if is_used { format!("{} (in use)", tried.name) } else { tried.name.clone() };
         let words = text::fit(&words, f64::from(look.size), look.bold, own - left - 90.0);
         sheet.text_middle(left + 26.0, y, &words, look);
-        let number = |value: f64| number::percent(value);
-        let right_face: Face = look.at(Anchor::End);
-        sheet.text_middle(own, y, &number(tried.error), right_face);
-        sheet.text_middle(naive, y, &number(tried.error_naive), face.at(Anchor::End));
+        sheet.text_middle(own, y, &number::percent(tried.error), look.at(Anchor::End));
+        sheet.text_middle(naive, y, &number::percent(tried.error_naive), face.at(Anchor::End));
     }
 }
 
@@ -227,7 +227,11 @@ fn finding(data: &RevenueForecastData) -> String {
             number::percent(used.error)
         );
     }
-    let change = if before > 0.0 { format!(" ({} on a year before)", number::change(sum / before - 1.0)) } else { String::new() };
+    let change = if before > 0.0 {
+        format!(" ({} on a year before)", number::change(sum / before - 1.0))
+    } else {
+        String::new()
+    };
     format!(
         "The next {months} expected to bring {money}{change}; on past months this method was off by {}, the seasonal naive one \
          by {}.",

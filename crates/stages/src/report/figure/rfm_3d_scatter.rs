@@ -34,7 +34,7 @@ pub struct Rfm3dData {
     pub spend: Vec<f64>,
     /// Which segment each is in, an index into `segments`.
     pub segment: Vec<usize>,
-    /// Names of the segments.
+    /// Names of the segments; the first eight have a colour of their own.
     pub segments: Vec<String>,
     /// ISO code of the currency.
     pub currency: String,
@@ -52,15 +52,15 @@ pub fn draw(data: &Rfm3dData, note: &Caption, theme: &Theme) -> Result<Figure> {
     let subtitle = subtitle(n, drawn.len(), below);
     let medians: Vec<Option<Middle>> = (0..data.segments.len()).map(|s| Middle::of(data, s)).collect();
     let head = Head { name: NAME, finding: finding(data, &medians)?, subtitle: &subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, TALL + 2.0 * DEPTH + 70.0);
+    let mut sheet = Sheet::new(theme, &head, note, TALL + 2.0 * DEPTH + 62.0);
     let view = View::of(&sheet, data);
     view.walls(&mut sheet, &data.currency);
 
     // From the back to the front, so that what is near covers what is far.
     let mut order = drawn;
-    order.sort_by(|a, b| view.depth(data, *b).total_cmp(&view.depth(data, *a)).then(a.cmp(b)));
-    let shadows: Vec<(f64, f64)> =
-        order.iter().map(|&i| view.floor(data.recency_days[i], data.orders[i])).collect();
+    let depth = |i: &usize| view.depth(data.recency_days[*i], data.orders[*i]);
+    order.sort_by(|a, b| depth(b).total_cmp(&depth(a)).then(a.cmp(b)));
+    let shadows: Vec<(f64, f64)> = order.iter().map(|&i| view.floor(data.recency_days[i], data.orders[i])).collect();
     sheet.specks(&shadows, 1.1, theme.neutral, 0.45);
     let slice = order.len().div_ceil(12).max(1);
     for part in order.chunks(slice) {
@@ -71,18 +71,22 @@ pub fn draw(data: &Rfm3dData, note: &Caption, theme: &Theme) -> Result<Figure> {
                 .map(|&i| view.at(data.recency_days[i], data.orders[i], data.spend[i]))
                 .collect();
             if !points.is_empty() {
-                sheet.hover(&data.segments[segment], |s| s.specks(&points, 1.9, theme.category(segment), 0.7));
+                sheet.hover(&data.segments[segment], |s| s.specks(&points, 1.9, color(theme, segment), 0.7));
             }
         }
     }
     let listed = listed(data, &medians);
-    for (rank, &(segment, middle)) in listed.iter().enumerate().rev() {
-        let (foot, top) = (view.floor(middle.recency, middle.orders), view.at(middle.recency, middle.orders, middle.spend));
-        let color = theme.category(segment);
+    let mut far_first: Vec<usize> = (0..listed.len()).collect();
+    let depth = |rank: &usize| view.depth(listed[*rank].1.recency, listed[*rank].1.orders);
+    far_first.sort_by(|a, b| depth(b).total_cmp(&depth(a)).then(a.cmp(b)));
+    for rank in far_first {
+        let (segment, middle) = listed[rank];
+        let foot = view.floor(middle.recency, middle.orders);
+        let top = view.at(middle.recency, middle.orders, middle.spend);
         sheet.hover(&middle.words(&data.segments[segment], &data.currency), |s| {
             s.line(foot, top, theme.ink, 1.2);
             s.dot(foot, 3.0, theme.ink);
-            badge(s, top, rank + 1, color);
+            badge(s, top, rank + 1, color(theme, segment));
         });
     }
     list(&mut sheet, data, &listed);
@@ -208,8 +212,9 @@ impl View {
         self.place(self.recency.at(recency), self.orders.at(orders.log10()), up)
     }
 
-    fn depth(&self, data: &Rfm3dData, i: usize) -> f64 {
-        self.recency.at(data.recency_days[i]) + self.orders.at(data.orders[i].log10())
+    /// How far back a place is.
+    fn depth(&self, recency: f64, orders: f64) -> f64 {
+        self.recency.at(recency) + self.orders.at(orders.log10())
     }
 
     /// The grid of the floor and of the two walls behind, with ticks along the edges that are free.
@@ -244,13 +249,17 @@ impl View {
         ] {
             sheet.line(from, to, muted, 0.9);
         }
-        let (x, y) = self.place(0.62, 0.0, 0.0);
-        sheet.text(x - 26.0, y + 34.0, "Days since the last order", tick.in_bold().at(Anchor::Middle));
-        let (x, y) = self.place(0.0, 0.62, 0.0);
-        sheet.text(x + 26.0, y + 34.0, "Orders (logarithmic)", tick.in_bold().at(Anchor::Middle));
+        let (x, y) = (self.front.0, self.front.1 + 32.0);
+        sheet.text(x - 14.0, y, "Days since the last order", tick.in_bold().at(Anchor::End));
+        sheet.text(x + 14.0, y, "Orders (logarithmic)", tick.in_bold());
         let (x, y) = self.place(1.0, 0.0, 1.0);
         sheet.text(x - 44.0, y - 12.0, "Spend (logarithmic)", tick.in_bold());
     }
+}
+
+/// The segments after the eighth are grey: a colour of its own must not be another's as well.
+fn color(theme: &Theme, segment: usize) -> &'static str {
+    theme.categories.get(segment).copied().unwrap_or(theme.muted)
 }
 
 fn badge(sheet: &mut Sheet<'_>, at: (f64, f64), rank: usize, color: &str) {
@@ -269,21 +278,26 @@ fn list(sheet: &mut Sheet<'_>, data: &Rfm3dData, listed: &[(usize, Middle)]) {
     let row = ((TALL + 2.0 * DEPTH) / listed.len() as f64).min(36.0);
     for (rank, (segment, middle)) in listed.iter().enumerate() {
         let y = sheet.top + 30.0 + rank as f64 * row;
-        let color = sheet.theme.category(*segment);
+        let color = color(sheet.theme, *segment);
         let room = sheet.right - x - 24.0;
         let name = text::fit(&text::clean(&data.segments[*segment]), f64::from(face.size), true, room);
         let words = middle.words(&data.segments[*segment], &data.currency);
         sheet.hover(&words, |s| {
             badge(s, (x + 8.0, y), rank + 1, color);
             s.text(x + 24.0, y - 1.0, &name, face.in_bold());
-            s.text(x + 24.0, y + 12.0, &text::fit(&middle.numbers(&data.currency), f64::from(muted.size), false, room), muted);
+            s.text(
+                x + 24.0,
+                y + 12.0,
+                &text::fit(&middle.numbers(&data.currency), f64::from(muted.size), false, room),
+                muted,
+            );
         });
     }
 }
 
 fn subtitle(n: usize, drawn: usize, below: usize) -> String {
     let who = if drawn < n {
-        format!("every {:.1}th of {} drawn", n as f64 / drawn as f64, number::customers(n as u64))
+        format!("{} of {} drawn, evenly by id", number::count(drawn as u64), number::customers(n as u64))
     } else {
         "one dot per customer".to_owned()
     };
@@ -302,7 +316,11 @@ fn finding(data: &Rfm3dData, medians: &[Option<Middle>]) -> Result<String> {
     let rank = |r: f64| format!("{r:.2}").replace('-', "−");
     let best = listed(data, medians);
     let most = best.first().map_or_else(String::new, |(segment, middle)| {
-        format!("; {} spend most, {} at the median", data.segments[*segment], number::money(middle.spend, &data.currency))
+        format!(
+            "; {} spend most, {} at the median",
+            data.segments[*segment],
+            number::money(middle.spend, &data.currency)
+        )
     });
     Ok(format!(
         "Spend {} with the number of orders (rank correlation {}) and {} with the days since the last one ({}){most}.",

@@ -105,7 +105,17 @@ fn finding(data: &SeasonData) -> String {
     let (best, worst) = (order[0], order[11]);
     let full = |month: usize| {
         [
-            "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+            "January",
+            "February",
+            "March",
+            "April",
+            "May",
+            "June",
+            "July",
+            "August",
+            "September",
+            "October",
+            "November",
             "December",
         ][month]
     };

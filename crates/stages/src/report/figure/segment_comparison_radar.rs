@@ -6,9 +6,9 @@ use super::{Check, Figure, Result, number, table, text};
 
 const NAME: &str = "segment_comparison_radar";
 const COLUMNS: usize = 3;
-const RADIUS: f64 = 54.0;
+const RADIUS: f64 = 50.0;
 /// Height of one radar with its names.
-const CELL: f64 = 176.0;
+const CELL: f64 = 172.0;
 /// Segments that are shown, the first ones.
 const MOST: usize = 15;
 /// Rank of the middle of all customers.
@@ -52,7 +52,8 @@ pub fn draw(data: &SegmentRadarData, note: &Caption, theme: &Theme) -> Result<Fi
         return check.degenerate("a comparison by radar takes two segments and three measures");
     }
     let shown = n.min(MOST);
-    let rest = if shown < n { format!("; {} smaller segments are in the table only", n - shown) } else { String::new() };
+    let rest =
+        if shown < n { format!("; {} smaller segments are in the table only", n - shown) } else { String::new() };
     let subtitle = format!(
         "Mean percentile rank of a segment's customers among all customers, 100 at the rim; dashed: the middle of all \
          customers (50); further out is better{rest}"
@@ -64,7 +65,7 @@ pub fn draw(data: &SegmentRadarData, note: &Caption, theme: &Theme) -> Result<Fi
     for segment in 0..shown {
         let left = sheet.left + (segment % COLUMNS) as f64 * width;
         let top = sheet.top + (segment / COLUMNS) as f64 * CELL;
-        radar(&mut sheet, data, segment, (left + width / 2.0, top + 96.0), (left, width));
+        radar(&mut sheet, data, segment, (left + width / 2.0, top + 92.0), (left, width));
     }
     let rows = (0..n).flat_map(|segment| {
         data.measures.iter().map(move |measure| {
@@ -81,7 +82,13 @@ pub fn draw(data: &SegmentRadarData, note: &Caption, theme: &Theme) -> Result<Fi
 }
 
 /// One segment around `middle`.
-fn radar(sheet: &mut Sheet<'_>, data: &SegmentRadarData, segment: usize, middle: (f64, f64), (left, width): (f64, f64)) {
+fn radar(
+    sheet: &mut Sheet<'_>,
+    data: &SegmentRadarData,
+    segment: usize,
+    middle: (f64, f64),
+    (left, width): (f64, f64),
+) {
     let (label, tick, grid) = (sheet.label(), sheet.tick(), sheet.theme.grid);
     let spokes = data.measures.len();
     let at = |spoke: usize, rank: f64| {
@@ -95,7 +102,7 @@ fn radar(sheet: &mut Sheet<'_>, data: &SegmentRadarData, segment: usize, middle:
     let room = width - 16.0 - label.width(&customers);
     let name = text::fit(&text::clean(&data.segments[segment]), f64::from(label.size), true, room);
     let start = middle.0 - (label.in_bold().width(&name) + label.width(&customers)) / 2.0;
-    let above = middle.1 - RADIUS - 30.0;
+    let above = middle.1 - RADIUS - 28.0;
     sheet.text(start, above, &name, label.in_bold());
     sheet.text(start + label.in_bold().width(&name), above, &customers, label.in_color(sheet.theme.muted));
     for rank in [25.0, 75.0, 100.0] {
@@ -117,7 +124,7 @@ fn radar(sheet: &mut Sheet<'_>, data: &SegmentRadarData, segment: usize, middle:
             "{}, {}: rank {rank:.0} of 100, median {}",
             data.segments[segment], measure.name, measure.median[segment]
         );
-        let (x, y) = at(spoke, 100.0 + 900.0 / RADIUS);
+        let (x, y) = at(spoke, 100.0 + 800.0 / RADIUS);
         let side = match x - middle.0 {
             off if off > 4.0 => Anchor::Start,
             off if off < -4.0 => Anchor::End,

@@ -12,13 +12,14 @@ use crate::report::figure::{self, Theme, number};
 /// A measure of the radars: its column, its name, whether less is better, and what its numbers are.
 type Measure = (&'static str, &'static str, bool, fn(f64, &str) -> String);
 
+/// Clockwise from the top; the longest names stand at the top and at the bottom.
 const MEASURES: [Measure; 6] = [
     ("recency_days", "Recency", true, |days, _| format!("{days:.0} days")),
     ("frequency", "Orders", false, |orders, _| format!("{orders:.0} orders")),
     ("monetary_total", "Spend", false, number::money),
-    ("monetary_avg", "Per order", false, number::money),
-    ("unique_products", "Products", false, |products, _| format!("{products:.0} products")),
     ("engagement_score", "Engagement", false, |score, _| format!("{score:.0} of 100")),
+    ("unique_products", "Products", false, |products, _| format!("{products:.0} products")),
+    ("monetary_avg", "Per order", false, number::money),
 ];
 
 impl Room<'_> {
@@ -60,26 +61,30 @@ impl Room<'_> {
         let mut measures = Vec::new();
         for (column, name, less_is_better, words) in MEASURES {
             let values = frame.f64s(column)?;
-            // A measure that the source does not give to everybody compares nobody.
-            if values.iter().any(|value| !value.is_finite()) {
+            let members: Vec<Vec<usize>> = (0..segments.len())
+                .map(|s| (0..values.len()).filter(|&i| segment[i] == s && values[i].is_finite()).collect())
+                .collect();
+            // A measure that a whole segment lacks compares nobody.
+            if members.iter().any(Vec::is_empty) {
                 continue;
             }
             let ranks = percentile_ranks(&values, less_is_better);
-            let of = |column: &[f64], s: usize| -> Vec<f64> {
-                column.iter().zip(&segment).filter(|(_, own)| **own == s).map(|(value, _)| *value).collect()
+            let of = |column: &[f64], own: &[usize]| -> Vec<f64> { own.iter().map(|&i| column[i]).collect() };
+            let rank = |own: &Vec<usize>| num::mean(&of(&ranks, own)).unwrap_or_default();
+            let median = |own: &Vec<usize>| {
+                num::quantile(&of(&values, own), 0.5).map_or_else(String::new, |value| words(value, currency))
             };
-            let rank = |s: usize| num::mean(&of(&ranks, s)).unwrap_or_default();
-            let median = |s: usize| num::quantile(&of(&values, s), 0.5).map_or_else(String::new, |v| words(v, currency));
             measures.push(RadarMeasure {
                 name: name.to_owned(),
-                rank: (0..segments.len()).map(rank).collect(),
-                median: (0..segments.len()).map(median).collect(),
+                rank: members.iter().map(rank).collect(),
+                median: members.iter().map(median).collect(),
             });
         }
         let customers = (0..segments.len()).map(|s| segment.iter().filter(|own| **own == s).count() as u64).collect();
-        let words = "A rank is the share of customers below, equals counting half; the fewer days since the last order, the \
-                     better the recency. Per order: mean spend of an order. Engagement sums up ranks of recency, \
-                     frequency and breadth, so it goes with them. Segments are made of the first three.";
+        let words = "A rank is the share of customers below, equals counting half; fewer days since the last order are better. \
+                     Per order: mean spend of an order; products: different ones bought. Engagement sums up ranks of \
+                     recency, frequency and breadth, so it goes with them, and segments are made of recency, orders and \
+                     spend. Who lacks a measure is left out of it.";
         let data = SegmentRadarData { segments, customers, measures };
         gallery.hang(figure::segment_comparison_radar::draw(&data, &note(words), &theme))
     }
@@ -98,11 +103,15 @@ fn by_spend(mine: &[String], spend: &[f64]) -> Vec<String> {
     num::argsort(&sums).into_iter().map(|i| names[i].clone()).collect()
 }
 
-/// The share of values below each, equals counting half, in per cent: their mean is 50.
+/// The share of values below each, equals counting half, in per cent, so that their mean is 50; values that are not there
+/// count for nothing and have the rank 0.
 fn percentile_ranks(values: &[f64], less_is_better: bool) -> Vec<f64> {
-    let mut sorted = values.to_vec();
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
     let rank = |value: &f64| {
+        if !value.is_finite() {
+            return 0.0;
+        }
         let below = sorted.partition_point(|other| other < value);
         let not_above = sorted.partition_point(|other| other <= value);
         let share = 50.0 * (below + not_above) as f64 / sorted.len() as f64;
@@ -121,6 +130,7 @@ mod tests {
         assert_eq!(percentile_ranks(&[3.0, 1.0, 3.0, 9.0], false), [50.0, 12.5, 50.0, 87.5]);
         assert_eq!(percentile_ranks(&[3.0, 1.0, 3.0, 9.0], true), [50.0, 87.5, 50.0, 12.5]);
         assert_eq!(percentile_ranks(&[4.0; 5], false), [50.0; 5]);
+        assert_eq!(percentile_ranks(&[4.0, f64::NAN, 6.0], false), [25.0, 0.0, 75.0]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ use crate::report::kpis;
 
 /// Scores of recency and frequency run from 1 to this.
 const SCORES: usize = 5;
+/// Measures of orders or money, as the list of the unusual names them.
+const DRAWN: [&str; 3] = ["frequency", "monetary_total", "monetary_avg"];
 /// Cohorts that are shown, the latest.
 const COHORTS: usize = 36;
 
@@ -27,8 +29,11 @@ impl Room<'_> {
     pub(super) fn customers(&self, gallery: &mut Gallery) -> Result<()> {
         let as_of = self.as_of()?;
         self.engine.register_csv("customer_outliers", &self.run.read(artifact::CUSTOMER_OUTLIERS, Stage::Segment)?)?;
-        let unusual = self.engine.select("select distinct customer_id from customer_outliers", &[])?;
-        let unusual: BTreeSet<String> = unusual.texts("customer_id")?.into_iter().collect();
+        let reasons = self
+            .engine
+            .select("select distinct customer_id, measure from customer_outliers order by customer_id, measure", &[])?;
+        let reasons: Vec<(String, String)> =
+            reasons.texts("customer_id")?.into_iter().zip(reasons.texts("measure")?).collect();
         let frame = self.engine.select(
             "select features.customer_id, segments.segment, segments.recency_score, segments.frequency_score,
                     features.frequency, features.monetary_total, features.revenue_90d, value_scores.value_mean
@@ -83,17 +88,29 @@ impl Room<'_> {
             gallery.hang(figure::pareto_curve::draw(&data, &note(words), &theme))?;
 
             let ids = frame.texts("customer_id")?;
-            let data = OutliersData {
+            let with = |wanted: fn(&str) -> bool| -> Vec<bool> {
+                let named: BTreeSet<&str> =
+                    reasons.iter().filter(|(_, measure)| wanted(measure)).map(|(id, _)| id.as_str()).collect();
                 // The list of the unusual is made for spreadsheets, ids and all.
-                unusual: ids.iter().map(|id| unusual.contains(&artifact::spreadsheet_safe(id))).collect(),
+                ids.iter().map(|id| named.contains(artifact::spreadsheet_safe(id).as_str())).collect()
+            };
+            let mut by_measure: BTreeMap<&str, u64> = BTreeMap::new();
+            for (_, measure) in &reasons {
+                *by_measure.entry(measure).or_default() += 1;
+            }
+            // The first by name of equals.
+            let mostly = by_measure.into_iter().rev().max_by_key(|(_, customers)| *customers);
+            let data = OutliersData {
+                unusual: with(|_| true),
+                in_what_is_drawn: with(|measure| DRAWN.contains(&measure)),
+                mostly: mostly.map(|(measure, customers)| (measure.replace('_', " "), customers)),
                 ids,
                 orders: frame.f64s("frequency")?.into_iter().map(|orders| orders.max(1.0)).collect(),
                 spend,
                 currency,
             };
-            let words = "Unusual by the fences of Tukey or by an isolation forest, mostly by measures that are not drawn, such as returns; \
-                         reasons stand in \
-                         outputs/customer_outliers.csv. Unusual is not wrong: they stay in.";
+            let words = "Unusual by the fences of Tukey, or by an isolation forest, which counts for the measure that is furthest \
+                         off; reasons stand in outputs/customer_outliers.csv. Unusual is not wrong: they stay in.";
             gallery.hang(figure::outliers::draw(&data, &note(words), &theme))?;
         }
         self.cohorts(gallery)?;

@@ -37,7 +37,7 @@ impl Room<'_> {
         match &revenue.forecast {
             Err(why) => gallery.miss("revenue_forecast", why),
             Ok(forecast) => {
-                let (used, naive) = (forecast.used(), forecast.naive());
+                let used = forecast.used();
                 let tried = |at: usize| {
                     let candidate = &forecast.candidates[at];
                     TriedForecast {
@@ -66,10 +66,8 @@ impl Room<'_> {
                 let rest = if most == least { most.to_string() } else { format!("{most} to {least}") };
                 let words = format!(
                     "Intervals of {:.0} % rest on {rest} errors of forecasts of past months, each made from what had ended \
-                     before; they assume that the next year differs from this one as this one did from the last. The \
-                     seasonal naive forecast rests on {}.",
-                    LEVEL * 100.0,
-                    naive.origins(1)
+                     before; they assume that the next year differs from this one as this one did from the last.",
+                    LEVEL * 100.0
                 );
                 gallery.hang(figure::revenue_forecast::draw(&data, &self.of_months(revenue, &words)?, &theme))?;
             }

@@ -127,7 +127,9 @@ fn findings_are_computed_from_what_is_drawn() {
          off by 8.0 % so far, and none of 2 other methods did better."
     );
     let flat = SeasonData { typical_error: 0.9, ..seasons() };
-    assert!(season::draw(&flat, &note, &theme).unwrap().finding.starts_with("No season stands out: November and February"));
+    assert!(
+        season::draw(&flat, &note, &theme).unwrap().finding.starts_with("No season stands out: November and February")
+    );
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn marks_say_their_numbers() {
 #[test]
 fn a_sample_is_said_and_the_table_holds_everybody() {
     let figure = rfm_3d_scatter::draw(&cube(), &caption(), &Theme::default()).unwrap();
-    assert!(figure.svg.contains("every 2.5th of 3,000 customers drawn"));
+    assert!(figure.svg.contains("1,200 of 3,000 customers drawn, evenly by id"));
     assert_eq!(csv::Reader::from_reader(figure.table_csv.as_bytes()).records().count(), 3_000);
     let few = |column: &[f64]| column[..50].to_vec();
     let all = cube();
@@ -184,7 +186,10 @@ fn what_would_mislead_is_refused() {
     assert!(matches!(refused(revenue_forecast::draw(&unknown, &note, &theme)), Problem::Degenerate { .. }));
     let mut owed = outlook(1);
     owed.revenue[3] = -1.0;
-    assert!(matches!(refused(revenue_forecast::draw(&owed, &note, &theme)), Problem::Range { what: "revenue", row: 3, .. }));
+    assert!(matches!(
+        refused(revenue_forecast::draw(&owed, &note, &theme)),
+        Problem::Range { what: "revenue", row: 3, .. }
+    ));
     let alike = Rfm3dData { orders: vec![1.0; 3_000], ..cube() };
     assert!(matches!(refused(rfm_3d_scatter::draw(&alike, &note, &theme)), Problem::Degenerate { .. }));
     let poor = Rfm3dData { spend: vec![-5.0; 3_000], ..cube() };
