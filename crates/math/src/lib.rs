@@ -1,7 +1,7 @@
 //! The mathematics of tenure.
 //!
 //! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
-//! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`,
+//! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`, `revenue`,
 //! `drift`, `pace`, `btyd`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
 
 pub mod error;
@@ -15,6 +15,7 @@ pub mod num;
 pub mod optim;
 pub mod outlier;
 pub mod pace;
+pub mod revenue;
 pub mod rng;
 pub mod season;
 

@@ -25,7 +25,7 @@ const fn known(name: &'static str, stage: Stage, file: &'static str, meaning: &'
 }
 
 /// All tables, in the order of the data.
-const TABLES: [Known; 32] = [
+const TABLES: [Known; 33] = [
     known("transactions", Stage::Ingest, artifact::TRANSACTIONS, "One row per line of the source, as it was read."),
     known("unparsed", Stage::Ingest, artifact::UNPARSED, "One row per record of the source that could not be parsed."),
     known(
@@ -166,6 +166,12 @@ const TABLES: [Known; 32] = [
         "One row per segment: its profile, what the models say of it, what happened, and its part of the plan.",
     ),
     known("kpis", Stage::Report, artifact::KPIS, "One row per month: orders, customers, new ones, revenue."),
+    known(
+        "revenue_forecast",
+        Stage::Report,
+        artifact::REVENUE_FORECAST,
+        "One row per coming month: its revenue with an interval, and that of the same month of last year.",
+    ),
     known(
         "cohorts",
         Stage::Report,

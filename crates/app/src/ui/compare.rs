@@ -49,7 +49,12 @@ fn why(of: &Comparison) -> Vec<String> {
         } else if verdict.began_with.is_empty() {
             follow.push(name);
         } else {
-            lines.extend(wrap(&format!("{name} began to differ by its {}", verdict.began_with.join(", ")), 2, WIDTH, 3));
+            lines.extend(wrap(
+                &format!("{name} began to differ by its {}", verdict.began_with.join(", ")),
+                2,
+                WIDTH,
+                3,
+            ));
         }
     }
     for (words, names) in [("what follows from that: ", follow), ("the same in both: ", same)] {

@@ -5,8 +5,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const GROUND_FLOOR: [&str; 12] =
-    ["error", "num", "optim", "rng", "outlier", "boost", "calibrate", "metric", "season", "drift", "pace", "btyd"];
+const GROUND_FLOOR: [&str; 13] = [
+    "error",
+    "num",
+    "optim",
+    "rng",
+    "outlier",
+    "boost",
+    "calibrate",
+    "metric",
+    "season",
+    "revenue",
+    "drift",
+    "pace",
+    "btyd",
+];
 const MATH_ROOMS: [&str; 4] = ["segment", "churn", "value", "allocate"];
 const STAGE_ROOMS: [&str; 10] =
     ["ingest", "validate", "clean", "features", "segment", "churn", "value", "allocate", "report", "world"];

@@ -81,6 +81,8 @@ pub const CHURN_SCORES: &str = "data/churn_scores.parquet";
 pub const VALUE_SCORES: &str = "data/value_scores.parquet";
 /// What each month brought.
 pub const KPIS: &str = "outputs/kpis.csv";
+/// What the coming months will bring.
+pub const REVENUE_FORECAST: &str = "outputs/revenue_forecast.csv";
 /// Who came back of those who first bought in a month.
 pub const COHORTS: &str = "outputs/cohorts.csv";
 /// The table of scores: one row per acquired customer.

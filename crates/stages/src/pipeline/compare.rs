@@ -118,7 +118,8 @@ fn verdict(stage: Stage, one: &Manifest, two: &Manifest) -> Verdict {
     if is_same {
         return Verdict { stage, is_same, began_with: Vec::new(), follows_from: Vec::new() };
     }
-    let of = |run: &Manifest, section: &str| run.parameters.pointer(&format!("/{}", section.replace('.', "/"))).cloned();
+    let of =
+        |run: &Manifest, section: &str| run.parameters.pointer(&format!("/{}", section.replace('.', "/"))).cloned();
     let made = (one.made.get(name), two.made.get(name));
     let is_set_otherwise = sections(stage).iter().any(|section| of(one, section) != of(two, section));
     let has_other_surroundings =
@@ -138,7 +139,8 @@ fn verdict(stage: Stage, one: &Manifest, two: &Manifest) -> Verdict {
             }
         }
     }
-    let began_with = began_with.into_iter().filter(|(_, differs)| *differs).map(|(cause, _)| cause.to_owned()).collect();
+    let began_with =
+        began_with.into_iter().filter(|(_, differs)| *differs).map(|(cause, _)| cause.to_owned()).collect();
     Verdict { stage, is_same, began_with, follows_from }
 }
 

@@ -4,6 +4,7 @@ pub mod figure;
 mod kpis;
 mod page;
 mod pictures;
+mod revenue;
 mod scores;
 mod segments;
 
@@ -32,6 +33,8 @@ pub struct Facts {
     pub checks: Vec<SegmentCheck>,
     /// What the figures of a hold-out rest on; `None` where there are none.
     pub hold_out: Option<HoldOut>,
+    /// How the coming months were foreseen; `None` where they could not be.
+    pub revenue: Option<Outlook>,
 }
 
 /// Models of lifetimes that have seen nothing of a window, drawn against it.
@@ -43,6 +46,7 @@ pub struct HoldOut {
     pub models: Vec<Fitted>,
 }
 
+pub use revenue::{Outlook, Tried};
 pub use segments::SegmentScores;
 
 /// Writes the table of scores, the table of segments, the figures and the page; the sentence says what came of it.
@@ -52,11 +56,16 @@ pub use segments::SegmentScores;
 pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
-    kpis::write(engine, run)?;
-    let pictures::Pictures { figures, warnings, hold_out } =
-        if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
+    let everyday = kpis::write(engine, run)?;
+    let revenue = revenue::write(run, &everyday)?;
+    let pictures::Pictures { figures, warnings, hold_out } = if config.report.figures {
+        pictures::draw_all(config, engine, run, &everyday, &revenue)?
+    } else {
+        pictures::Pictures::default()
+    };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
-    let facts = Facts { customers, figures, missing, segments, checks, hold_out };
+    let outlook = revenue.outlook();
+    let facts = Facts { customers, figures, missing, segments, checks, hold_out, revenue: outlook };
     let found = serde_json::to_value(&facts)
         .map_err(|e| Error::Corrupt { artefact: artifact::MANIFEST.to_owned(), problem: e.to_string() })?;
     page::write(engine, run, page::Own { facts: &found, warnings: &warnings }, &config.data.currency)?;

@@ -8,10 +8,12 @@ use tenure_stages::time::Instant;
 
 use crate::support::{BASE, Csv, config, manifest, run, select, temp};
 
-/// The figures of a history that is long enough for every test window, in their order.
-const FIGURES: [&str; 23] = [
+/// The figures of a year, which is long enough for every test window and too short for a season, in their order.
+const FIGURES: [&str; 25] = [
     "segment_distribution",
     "segments",
+    "rfm_3d_scatter",
+    "segment_comparison_radar",
     "rfm_heatmap",
     "revenue_contribution",
     "pareto_curve",
@@ -61,6 +63,20 @@ fn every_figure_is_drawn_and_says_something() {
             assert!(svg.contains(words), "{name} does not say {words:?}");
         }
     }
+}
+
+/// A year holds no month twice: what cannot be known of the coming ones is said, and the table is there without a row.
+#[test]
+fn a_year_has_no_season_and_no_forecast() {
+    assert_eq!(facts().revenue, None);
+    let warnings = &manifest(&BASE.out).warnings["report"];
+    for why in [
+        "figure `season` cannot be drawn: it takes 24 whole months, each calendar month twice; there are 12",
+        "figure `revenue_forecast` cannot be drawn: it takes 16 whole months, a year and four of which it can be judged; there are 12",
+    ] {
+        assert!(warnings.iter().any(|warning| warning == why), "{warnings:?}");
+    }
+    assert!(Csv::read(&BASE.out.join(artifact::REVENUE_FORECAST)).rows.is_empty());
 }
 
 /// What the fit saw is what a run sees that ends where the hold-out begins: there the same model comes out, to the bit.
@@ -165,6 +181,20 @@ fn months_and_cohorts_add_up() {
     assert_eq!((sum("new_customers"), sum("orders")), (total("n"), total("orders")));
     assert!((sum("revenue_net") - total("revenue")).abs() < 0.01 * months.rows.len() as f64);
     let of = |column: &str| months.numbers(column);
+    // What was cancelled within the month is gone, what was cancelled later is not yet.
+    for (at, then) in of("revenue_net_at_month_end").into_iter().enumerate() {
+        let (net, gross) = (of("revenue_net")[at], of("revenue_gross")[at]);
+        assert!(net - 0.01 <= then && then <= gross + 0.01, "{}: {net} {then} {gross}", months.rows[at][0]);
+    }
+    let later = select(
+        &BASE.out.join(artifact::ORDER_EVENTS),
+        "select sum(case when substr(cast(to_timestamp_micros(known_us) as varchar), 1, 7)
+                          <> substr(cast(to_timestamp_micros(happened_us) as varchar), 1, 7)
+                         then cancelled_e4 else 0 end) / 10000.0 as money
+         from t where happened_us < 1701388800000000 and known_us < 1701388800000000",
+    );
+    let later = later.f64s("money").unwrap()[0];
+    assert!(later > 0.0 && (sum("revenue_net_at_month_end") - sum("revenue_net") - later).abs() < 0.5, "{later}");
     for (all, (new, back)) in of("customers").iter().zip(of("new_customers").iter().zip(&of("returning_customers"))) {
         assert_eq!(*all, new + back);
     }

@@ -122,7 +122,9 @@ fn two_runs_differ_by_what_was_changed_and_by_what_follows() {
         match verdict.stage {
             Stage::Ingest | Stage::Clean | Stage::Features | Stage::Segment => assert!(verdict.is_same, "{name}"),
             Stage::Churn => assert_eq!(began, &["settings"], "{name}"),
-            Stage::Report => assert!(began.is_empty() && verdict.follows_from.contains(&"churn".to_owned()), "{verdict:?}"),
+            Stage::Report => {
+                assert!(began.is_empty() && verdict.follows_from.contains(&"churn".to_owned()), "{verdict:?}")
+            }
             _ => {}
         }
     }

@@ -44,7 +44,8 @@ pub(super) fn height(rows: usize, step: f64, lines: usize) -> f64 {
 /// Draws it over the width of the sheet.
 pub(super) fn draw(sheet: &mut Sheet<'_>, grid: &Grid<'_>) {
     let (label, tick) = (sheet.label(), sheet.tick());
-    let names = grid.rows.iter().map(|name| label.width(name)).fold(tick.width(grid.rows_are), f64::max).min(150.0);
+    let names =
+        grid.rows.iter().map(|name| label.width(name)).fold(tick.in_bold().width(grid.rows_are), f64::max).min(150.0);
     let (left, top) = (sheet.left + names + 8.0, sheet.top + height(0, grid.step, grid.lines));
     let width = (sheet.right - left) / grid.columns.len().max(1) as f64;
     sheet.text(left, sheet.top + 8.0, grid.columns_are, tick.in_bold());

@@ -230,6 +230,18 @@ impl<'a> Sheet<'a> {
         });
     }
 
+    /// A filled area within `points`.
+    pub(super) fn area(&mut self, points: &[(f64, f64)], color: &str, opacity: f64) {
+        self.scene.add(Primitive::Path(Box::new(PathData {
+            d: outline(points),
+            fill: Some(Color::from(color)),
+            stroke: Color::None,
+            stroke_width: 0.0,
+            opacity: (opacity < 1.0).then_some(opacity),
+            stroke_dasharray: None,
+        })));
+    }
+
     /// A disc with a thin rim of paper.
     pub(super) fn dot(&mut self, at: (f64, f64), radius: f64, color: &str) {
         self.scene.add(Primitive::Circle {
@@ -334,6 +346,12 @@ fn dashes(points: &[(f64, f64)], on: f64, off: f64) -> String {
     d
 }
 
+/// Path data of a closed line through `points`.
+fn outline(points: &[(f64, f64)]) -> String {
+    let corners: Vec<String> = points.iter().map(|(x, y)| format!("{x:.2} {y:.2}")).collect();
+    if corners.is_empty() { String::new() } else { format!("M {} Z", corners.join(" L ")) }
+}
+
 /// Path data of a hexagon around each of `points`.
 fn hexagons(points: &[(f64, f64)], radius: f64) -> String {
     use std::fmt::Write as _;
@@ -350,7 +368,13 @@ fn hexagons(points: &[(f64, f64)], radius: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{dashes, hexagons, thinned};
+    use super::{dashes, hexagons, outline, thinned};
+
+    #[test]
+    fn an_outline_returns_to_its_start() {
+        assert_eq!(outline(&[(0.0, 1.0), (2.0, 3.5), (4.0, 0.0)]), "M 0.00 1.00 L 2.00 3.50 L 4.00 0.00 Z");
+        assert_eq!(outline(&[]), "");
+    }
 
     #[test]
     fn a_speck_lies_around_its_point() {

@@ -13,6 +13,7 @@ use super::{Caption, Figure, FigureError, Problem, Theme, write};
 
 mod customers;
 mod forecasts;
+mod months;
 
 fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
@@ -179,6 +180,7 @@ fn everything() -> Vec<Figure> {
     let (note, theme) = (caption(), Theme::default());
     let mut all = forecasts::everything();
     all.extend(customers::everything());
+    all.extend(months::everything());
     all.extend([
         segment_distribution::draw(&distribution(), &note, &theme).unwrap(),
         segments::draw(&clusters(), &note, &theme).unwrap(),

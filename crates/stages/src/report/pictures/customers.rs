@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tenure_tables::engine::Value;
-use tenure_tables::query;
 
 use super::{Gallery, Room, acquired};
 use crate::artifact;
@@ -16,9 +15,12 @@ use crate::report::figure::revenue_contribution::RevenueContributionData;
 use crate::report::figure::rfm_heatmap::RfmHeatmapData;
 use crate::report::figure::segment_migration::SegmentMigrationData;
 use crate::report::figure::{self, Theme};
+use crate::report::kpis;
 
 /// Scores of recency and frequency run from 1 to this.
 const SCORES: usize = 5;
+/// Measures of orders or money, as the list of the unusual names them.
+const DRAWN: [&str; 3] = ["frequency", "monetary_total", "monetary_avg"];
 /// Cohorts that are shown, the latest.
 const COHORTS: usize = 36;
 
@@ -27,8 +29,11 @@ impl Room<'_> {
     pub(super) fn customers(&self, gallery: &mut Gallery) -> Result<()> {
         let as_of = self.as_of()?;
         self.engine.register_csv("customer_outliers", &self.run.read(artifact::CUSTOMER_OUTLIERS, Stage::Segment)?)?;
-        let unusual = self.engine.select("select distinct customer_id from customer_outliers", &[])?;
-        let unusual: BTreeSet<String> = unusual.texts("customer_id")?.into_iter().collect();
+        let reasons = self
+            .engine
+            .select("select distinct customer_id, measure from customer_outliers order by customer_id, measure", &[])?;
+        let reasons: Vec<(String, String)> =
+            reasons.texts("customer_id")?.into_iter().zip(reasons.texts("measure")?).collect();
         let frame = self.engine.select(
             "select features.customer_id, segments.segment, segments.recency_score, segments.frequency_score,
                     features.frequency, features.monetary_total, features.revenue_90d, value_scores.value_mean
@@ -83,17 +88,29 @@ impl Room<'_> {
             gallery.hang(figure::pareto_curve::draw(&data, &note(words), &theme))?;
 
             let ids = frame.texts("customer_id")?;
-            let data = OutliersData {
+            let with = |wanted: fn(&str) -> bool| -> Vec<bool> {
+                let named: BTreeSet<&str> =
+                    reasons.iter().filter(|(_, measure)| wanted(measure)).map(|(id, _)| id.as_str()).collect();
                 // The list of the unusual is made for spreadsheets, ids and all.
-                unusual: ids.iter().map(|id| unusual.contains(&artifact::spreadsheet_safe(id))).collect(),
+                ids.iter().map(|id| named.contains(artifact::spreadsheet_safe(id).as_str())).collect()
+            };
+            let mut by_measure: BTreeMap<&str, u64> = BTreeMap::new();
+            for (_, measure) in &reasons {
+                *by_measure.entry(measure).or_default() += 1;
+            }
+            // The first by name of equals.
+            let mostly = by_measure.into_iter().rev().max_by_key(|(_, customers)| *customers);
+            let data = OutliersData {
+                unusual: with(|_| true),
+                in_what_is_drawn: with(|measure| DRAWN.contains(&measure)),
+                mostly: mostly.map(|(measure, customers)| (measure.replace('_', " "), customers)),
                 ids,
                 orders: frame.f64s("frequency")?.into_iter().map(|orders| orders.max(1.0)).collect(),
                 spend,
                 currency,
             };
-            let words = "Unusual by the fences of Tukey or by an isolation forest, mostly by measures that are not drawn, such as returns; \
-                         reasons stand in \
-                         outputs/customer_outliers.csv. Unusual is not wrong: they stay in.";
+            let words = "Unusual by the fences of Tukey, or by an isolation forest, which counts for the measure that is furthest \
+                         off; reasons stand in outputs/customer_outliers.csv. Unusual is not wrong: they stay in.";
             gallery.hang(figure::outliers::draw(&data, &note(words), &theme))?;
         }
         self.cohorts(gallery)?;
@@ -102,24 +119,14 @@ impl Room<'_> {
 
     /// Who came back, by the month of the first purchase; only months that have ended.
     fn cohorts(&self, gallery: &mut Gallery) -> Result<()> {
-        let as_of = self.run.timeline()?.as_of;
-        self.engine.register("order_events", &self.run.read(artifact::ORDER_EVENTS, Stage::Features)?)?;
-        let frame = self.engine.select(query::COHORT_MONTHS.sql, &[("as_of_us", Value::I64(as_of.0))])?;
-        let (year, month, _) = as_of.ymd();
-        let now = year * 12 + month - 1;
-        let mut counts: BTreeMap<i64, BTreeMap<i64, u64>> = BTreeMap::new();
-        let (cohorts, months) = (frame.i64s("cohort")?, frame.i64s("month")?);
-        for ((cohort, month), customers) in cohorts.into_iter().zip(months).zip(frame.u64s("customers")?) {
-            if month < now {
-                counts.entry(cohort).or_default().insert(month, customers);
-            }
-        }
+        let now = self.everyday.now;
+        let counts = &self.everyday.cohorts;
         // Nothing is known yet of those who first bought in the last month.
         let lived = counts.iter().filter(|(cohort, _)| **cohort + 1 < now);
-        let shown: Vec<(&i64, &BTreeMap<i64, u64>)> = lived.rev().take(COHORTS).collect();
+        let shown: Vec<_> = lived.rev().take(COHORTS).collect();
         let shown: Vec<_> = shown.into_iter().rev().collect();
         let data = CohortRetentionData {
-            cohorts: shown.iter().map(|(cohort, _)| format!("{:04}-{:02}", *cohort / 12, *cohort % 12 + 1)).collect(),
+            cohorts: shown.iter().map(|(cohort, _)| kpis::name(**cohort)).collect(),
             customers: shown.iter().map(|(cohort, by)| by.get(cohort).copied().unwrap_or(0)).collect(),
             active: shown
                 .iter()
@@ -128,7 +135,7 @@ impl Room<'_> {
         };
         let customers: u64 = data.customers.iter().sum();
         let note = self.caption(
-            &as_of.to_string(),
+            &self.as_of()?,
             format!("{} who first bought in one of these months", figure::number::customers(customers)),
             "Months that have not ended are left out. Of those who first bought in the first months of the data many had \
              been customers before.",

@@ -1,9 +1,11 @@
 //! The figures of a run, from its artefacts. Each room of figures is one file.
 
 mod churn;
+mod compare;
 mod customers;
 mod drivers;
 mod lifetimes;
+mod months;
 mod plan;
 mod segments;
 mod value;
@@ -13,6 +15,8 @@ use tenure_tables::engine::Engine;
 
 use super::HoldOut;
 use super::figure::{self, Caption, Figure, FigureError};
+use super::kpis::Everyday;
+use super::revenue::Revenue;
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -58,11 +62,19 @@ pub(super) struct Pictures {
 }
 
 /// Draws and writes what the artefacts allow.
-pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Result<Pictures> {
-    let room = Room { config, engine, run };
+pub(super) fn draw_all(
+    config: &Config,
+    engine: &Engine,
+    run: &RunFolder,
+    everyday: &Everyday,
+    revenue: &Revenue,
+) -> Result<Pictures> {
+    let room = Room { config, engine, run, everyday };
     let mut gallery = Gallery::default();
     room.segments(&mut gallery)?;
+    room.compare(&mut gallery)?;
     room.customers(&mut gallery)?;
+    room.months(revenue, &mut gallery)?;
     room.churn(&mut gallery)?;
     room.drivers(&mut gallery)?;
     room.lifetimes(&mut gallery)?;
@@ -85,6 +97,7 @@ struct Room<'a> {
     config: &'a Config,
     engine: &'a Engine,
     run: &'a RunFolder,
+    everyday: &'a Everyday,
 }
 
 impl Room<'_> {

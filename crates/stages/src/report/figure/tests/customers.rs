@@ -42,7 +42,9 @@ fn unusual() -> OutliersData {
     OutliersData {
         ids: (0..n).map(|i| format!("{}", 12_000 + i)).collect(),
         orders: (0..n).map(|i| (1.0 + (bell(i, 0.9) + 2.0).max(0.0) * 4.0).floor()).collect(),
-        unusual: spend.iter().map(|s| *s > 2_500.0).collect(),
+        unusual: (0..n).map(|i| spend[i] > 2_500.0 || i % 30 == 0).collect(),
+        in_what_is_drawn: spend.iter().map(|s| *s > 2_500.0).collect(),
+        mostly: Some(("return rate".into(), 30)),
         spend,
         currency: "GBP".into(),
     }
@@ -106,6 +108,10 @@ fn findings_are_computed_from_what_is_drawn() {
         said[5],
         "70 % of the customers stayed in their segment; the most frequent move was from Champions to Loyal (30 customers)."
     );
+    assert!(
+        said[3].contains(" are unusual, ")
+            && said[3].contains(" of them in what they spend or order, 30 in their return rate; ")
+    );
     assert!(said[4].starts_with("Of the customers of all months 38 % bought again in the month after"), "{}", said[4]);
     assert!(said[6].starts_with("“feature 0”, “feature 1” and “feature 2” make up"), "{}", said[6]);
 }
@@ -127,6 +133,8 @@ fn what_would_mislead_is_refused() {
     assert!(matches!(refused(revenue_contribution::draw(&late, &note, &theme)), Problem::Degenerate { .. }));
     let never = OutliersData { orders: vec![0.0; 900], ..unusual() };
     assert!(matches!(refused(outliers::draw(&never, &note, &theme)), Problem::Range { .. }));
+    let both = OutliersData { unusual: vec![false; 900], ..unusual() };
+    assert!(matches!(refused(outliers::draw(&both, &note, &theme)), Problem::Degenerate { .. }));
     let nobody = SegmentMigrationData { customers: vec![0; 9], ..moves() };
     assert!(matches!(refused(segment_migration::draw(&nobody, &note, &theme)), Problem::Degenerate { .. }));
     let still = FeatureImportanceData { features: owned(&["x"]), share: vec![0.0] };

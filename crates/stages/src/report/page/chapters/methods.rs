@@ -14,6 +14,7 @@ pub(super) fn chapter(_: &Shelf<'_>) -> Result<Option<Chapter>> {
             ("Who leaves", "A pool of models, trained on earlier windows, calibrated on a later one, tested on the latest whose outcome is known.", "churn.md"),
             ("Value", "Spend within the horizon, levelled by the season, with intervals set on later data.", "value.md"),
             ("Buying and leaving", "Buy-till-you-die models by maximum likelihood.", "btyd.md"),
+            ("Coming months", "Simple seasonal methods, the one that was best on months of the past; interval from its errors.", "forecast.md"),
             ("Plan", "A multiple-choice knapsack solved with a bound, so that its distance from the best plan is known in money.", "allocate.md"),
             ("This report", "Every figure carries the cell of the run's files it was read from; before it is published each is read again and compared.", "report.md"),
         ]
