@@ -79,7 +79,7 @@ fn next(plan: &allocate::Facts, out: &Path) -> Vec<String> {
         ];
     }
     vec![
-        format!("open {out}/{}: whom to contact, first things first", artifact::EXECUTION_PLAN),
+        format!("open {out}/{} in a browser: what to do, and what it rests on", artifact::REPORT),
         format!("tenure allocate --out {out} --budget N: the plan at another budget"),
     ]
 }
@@ -145,6 +145,7 @@ fn planned(config: &Config, plan: &allocate::Facts) -> Plan {
 
 fn outputs(manifest: &Manifest) -> Vec<Output> {
     let wanted = [
+        (artifact::REPORT, "what to do, what it rests on, what could be wrong: a page for the browser"),
         (artifact::EXECUTION_PLAN, "whom to contact with which offer, in order"),
         (artifact::CUSTOMER_SCORES, "every customer: segment, p_churn, value with interval, offer"),
         (artifact::OFFER_PLAN, "the plan by offer"),
