@@ -4,7 +4,8 @@
 //!
 //! Model: with `L(y)` the bound and `z` the plan at hand, a choice whose loss at the prices `y` exceeds `L(y) - z` is in no
 //! better plan and is struck out. Customers with one choice left are fixed; over the others the relaxed problem is solved,
-//! and a branch whose relaxed value does not exceed `z` is dropped. Branched on are first the numbers of customers that are
+//! and a branch is dropped whose relaxed value, less what whole customers are below it at least (`decompose`), does not
+//! exceed `z`. Branched on are first the numbers of customers that are
 //! not whole (of an offer, of all that a limit counts: at most so many, or at least one more), because where few offers fit
 //! under a limit they move the bound most; then a customer in parts (this choice, or not this choice).
 //!
@@ -21,6 +22,8 @@ use std::rc::Rc;
 
 use rayon::prelude::*;
 
+use super::Effort;
+use super::decompose::Decomposition;
 use super::dual::{Dual, Swept, sweep};
 use super::instance::{Instance, gcd};
 use super::lp::{Basis, Lp, Outcome};
@@ -54,7 +57,7 @@ struct Node {
 
 /// Searches for plans better than `at_hand` (`None` where there is none), whose net is `z`: first among the few customers
 /// nearest to indifference, then among four times as many, and so on until everything that could be better is in play.
-pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u32], f64)>, limit: usize) -> Found {
+pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u32], f64)>, effort: Effort) -> Found {
     let counted = instance.with_counts();
     let instance = &counted;
     let mut y = dual.y.clone();
@@ -73,8 +76,22 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
         let step = play.step(instance);
         let (least, most_of) =
             (instance.rows.iter().map(|r| r.least).collect(), instance.rows.iter().map(|r| r.most).collect());
-        let mut tree = Tree { instance, play, pool, least, most: most_of, step, best, found: None, nodes: found.nodes };
-        let (bound, complete) = tree.run(&y, limit);
+        let mut tree = Tree {
+            instance,
+            play,
+            pool,
+            least,
+            most: most_of,
+            step,
+            best,
+            found: None,
+            nodes: found.nodes,
+            multipliers: Vec::new(),
+            wait: 0,
+            // Without it for as long as there are branches.
+            waits: if effort.sharp { 0 } else { usize::MAX },
+        };
+        let (bound, complete) = tree.run(&y, effort.nodes);
         let bound = bound.min(dual.bound);
         found.nodes = tree.nodes;
         best = tree.best;
@@ -98,6 +115,10 @@ pub(super) fn search(instance: &Instance<'_>, dual: &Dual, at_hand: Option<(&[u3
 
 /// Up to this many open branches the best is looked at next, beyond that the last, which needs no more memory.
 const KEPT: usize = 10_000;
+/// The decomposition helps where it closes this share of a branch's gap.
+const HELPS: f64 = 0.1;
+/// Branches that go without it at most before it is tried again.
+const LONGEST_WAIT: usize = 31;
 /// Customers in play at first.
 const IN_PLAY: usize = 600;
 
@@ -188,6 +209,11 @@ struct Tree<'p, 'a> {
     best: f64,
     found: Option<Vec<u32>>,
     nodes: usize,
+    /// Of the decomposition of the last branch: the next one begins there.
+    multipliers: Vec<f64>,
+    /// Branches that go without it after one where it did not help, and how many of them are still to come.
+    wait: usize,
+    waits: usize,
 }
 
 impl Tree<'_, '_> {
@@ -263,6 +289,25 @@ impl Tree<'_, '_> {
         }
     }
 
+    /// How far every whole plan of the branch is below its relaxed value; the plan that this leaves at hand is looked at.
+    fn shortfall(&mut self, basis: &Basis, value: f64) -> f64 {
+        if self.waits > 0 {
+            self.waits -= 1;
+            return 0.0;
+        }
+        let mut multipliers = std::mem::take(&mut self.multipliers);
+        let lp = self.lp();
+        let found = Decomposition::new(&lp, &basis.y)
+            .map(|decomposition| decomposition.shortfall(&mut multipliers, value - self.best));
+        self.multipliers = multipliers;
+        let Some(found) = found else { return 0.0 };
+        let helps = found.by >= HELPS * (value - self.best);
+        self.wait = if helps { 0 } else { (2 * self.wait + 1).min(LONGEST_WAIT) };
+        self.waits = self.wait;
+        self.round(found.choice);
+        found.by.max(0.0)
+    }
+
     fn solve(&mut self, node: &Node) -> Solved {
         let width = self.instance.width();
         for &(j, k) in &node.struck {
@@ -291,6 +336,10 @@ impl Tree<'_, '_> {
         if !self.promises(value) {
             return Solved::Pruned;
         }
+        let value = value - self.shortfall(&basis, value);
+        if !self.promises(value) {
+            return Solved::Pruned;
+        }
         // The share nearest to one half; a customer with several counts each of them.
         let mut branch: Option<(f64, usize, usize)> = None;
         for &(j, k, share) in &parts {
@@ -302,7 +351,14 @@ impl Tree<'_, '_> {
             }
         }
         let Some((_, j, k)) = branch else { return self.whole(&basis, &parts, value) };
-        self.round(&basis, &parts);
+        // Customers in parts start at none.
+        let mut own = basis.key.clone();
+        for &(j, ..) in &parts {
+            if self.play.open[j * width + self.instance.offers] {
+                own[j] = self.instance.offers as u32;
+            }
+        }
+        self.round(own);
         if !self.promises(value) {
             return Solved::Pruned;
         }
@@ -378,16 +434,9 @@ impl Tree<'_, '_> {
         Some(struck)
     }
 
-    /// A whole plan from a relaxed one: customers in parts start at none, then whatever fits is given, the greatest gain
-    /// first.
-    fn round(&mut self, basis: &Basis, parts: &[(usize, usize, f64)]) {
+    /// A whole plan from choices that leave room: whatever fits is given, the greatest gain first.
+    fn round(&mut self, mut own: Vec<u32>) {
         let (instance, width) = (self.instance, self.instance.width());
-        let mut own = basis.key.clone();
-        for &(j, ..) in parts {
-            if self.play.open[j * width + instance.offers] {
-                own[j] = instance.offers as u32;
-            }
-        }
         let (mut sums, mut net) = (self.play.fixed.clone(), self.play.fixed_net);
         for (&i, &k) in self.play.ids.iter().zip(&own) {
             instance.add(i as usize, k as usize, 1.0, &mut sums);

@@ -12,8 +12,6 @@
 //! whom a plan reaches, not what an offer changes in them; where leavers' spend rests with few customers, the percentile
 //! interval is too short.
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 use crate::metric::bootstrap::{self, Interval};
 use crate::num::require_len;
@@ -75,7 +73,7 @@ impl Outcome<'_> {
 }
 
 /// A plan beside the outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cover {
     /// Customers contacted.
     pub contacts: f64,

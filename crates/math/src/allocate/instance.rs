@@ -252,6 +252,16 @@ impl<'a> Instance<'a> {
         matches!(self.rows[r].measure, Measure::Count)
     }
 
+    /// Whether the row's sum is money.
+    pub(super) fn is_money(&self, r: usize) -> bool {
+        matches!(self.rows[r].measure, Measure::Cost)
+    }
+
+    /// Whether row `r` counts what stands at `place`, a group and choice.
+    pub(super) fn covers(&self, place: usize, r: usize) -> bool {
+        self.cover[place].contains(&r)
+    }
+
     /// The number of choices: the offers and none, which is the last.
     pub(super) fn width(&self) -> usize {
         self.offers + 1

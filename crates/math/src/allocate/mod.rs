@@ -14,7 +14,8 @@
 //!
 //! Method (Sinha and Zoltners 1979; Pisinger 1995): the relaxed problem is solved exactly for all prices at once
 //! (`dual`, `lp`), its plan is made whole, mended and improved near the break (`state`), and what gap remains is searched
-//! for better plans (`branch`): a little by [`solve`], until it is closed by [`exact`]. A choice that loses money is made
+//! for better plans (`branch`, with a sharper bound for ceilings under which few offers fit, `decompose`): a little by
+//! [`solve`], until it is closed by [`exact`]. A choice that loses money is made
 //! only where a floor demands it; its price says what the floor costs. Money may be left over.
 //!
 //! Exactness: the bound is the relaxed optimum, to rounding, and a best plan is less than one increment for each row below
@@ -31,12 +32,14 @@ use crate::num;
 mod branch;
 mod check;
 mod conflict;
+mod decompose;
 mod dual;
 pub mod expected;
 pub mod explain;
 mod greedy;
 pub mod hindsight;
 mod instance;
+mod knapsack;
 mod limit;
 mod lp;
 mod pool;
@@ -117,6 +120,49 @@ pub struct Plan {
     pub method: Method,
 }
 
+impl Plan {
+    /// Another choice for the same problem, beside the same bound and prices: what it brings and uses, how far it is from
+    /// the bound, and which limits it keeps.
+    ///
+    /// # Errors
+    /// As [`solve`] for the problem; [`Error::Shape`] where the choice or the plan is not of this problem,
+    /// [`Error::Parameter`] where the choice names an offer that there is not.
+    ///
+    /// ```
+    /// use tenure_math::allocate::{Limit, Measure, Problem, solve};
+    /// let limits = [Limit::new("money", Measure::Cost).at_most(9.0)];
+    /// let problem = Problem {
+    ///     n_customers: 2,
+    ///     offers: 1,
+    ///     net: &[5.0, 2.0],
+    ///     cost: &[9.0, 8.0],
+    ///     budget: None,
+    ///     caps: &[None],
+    ///     eligible: None,
+    ///     allowed: None,
+    ///     limits: &limits,
+    /// };
+    /// let best = solve(&problem)?;
+    /// let other = best.with_choice(&problem, &[None, Some(0)])?;
+    /// assert_eq!((other.net, other.spend, other.gap), (2.0, 8.0, best.bound - 2.0));
+    /// assert!(other.limits[0].kept && !best.with_choice(&problem, &[Some(0), Some(0)])?.limits[0].kept);
+    /// # Ok::<(), tenure_math::Error>(())
+    /// ```
+    pub fn with_choice(&self, problem: &Problem<'_>, choice: &[Option<usize>]) -> Result<Self> {
+        require_choice(problem, choice)?;
+        num::require_len("the limits of the plan", problem.limits.len(), self.limits.len())?;
+        let instance = Instance::new(problem)?;
+        let prices = Prices {
+            budget: self.shadow_price,
+            caps: self.cap_prices.clone(),
+            limits: self.limits.iter().map(|limit| limit.price).collect(),
+        };
+        let choice = choice.iter().map(|k| k.unwrap_or(problem.offers) as u32).collect();
+        let found = Found { choice, bound: self.bound, nodes: self.nodes };
+        Ok(told(problem, &instance, prices, &found, self.method))
+    }
+}
+
 /// The best plan at one budget.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CurvePoint {
@@ -163,7 +209,7 @@ pub struct CurvePoint {
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
-    best(problem, POLISH, Method::Lagrange, None)
+    best(problem, Effort { nodes: POLISH, sharp: true }, Method::Lagrange, None)
 }
 
 /// As [`solve`], where a plan of nearly the same problem is known: one whose nets or costs differ a little. It is where the
@@ -191,13 +237,13 @@ pub fn solve(problem: &Problem<'_>) -> Result<Plan> {
 /// ```
 pub fn solve_near(problem: &Problem<'_>, near: &[Option<usize>]) -> Result<Plan> {
     require_choice(problem, near)?;
-    best(problem, POLISH, Method::Lagrange, Some(near))
+    best(problem, Effort { nodes: POLISH, sharp: false }, Method::Lagrange, Some(near))
 }
 
 /// The best plan there is, proved by branch and bound: `gap` is 0 (to a cent where all nets are whole cents, else to 1e-9
 /// of the plan) unless more than `nodes` relaxed problems would have to be solved. Then plan and bound are the best found.
-/// A hundred thousand nodes are some seconds; with a few limits most problems need under a hundred. Several rows at once into
-/// which only a few offers of differing price fit may need more than can be waited for.
+/// A thousand nodes are about a second where customers are in the hundreds; most problems with a few limits need under a
+/// hundred.
 ///
 /// # Errors
 /// As [`solve`].
@@ -223,7 +269,7 @@ pub fn solve_near(problem: &Problem<'_>, near: &[Option<usize>]) -> Result<Plan>
 /// # Ok::<(), tenure_math::Error>(())
 /// ```
 pub fn exact(problem: &Problem<'_>, nodes: usize) -> Result<Plan> {
-    best(problem, nodes, Method::Exact, None)
+    best(problem, Effort { nodes, sharp: true }, Method::Exact, None)
 }
 
 /// The common rule, for comparison: customers in the order of their best offer's expected value, the highest first; each
@@ -238,38 +284,6 @@ pub fn greedy(problem: &Problem<'_>) -> Result<Plan> {
     let state = greedy::fill(&instance);
     let found = Found { bound: dual.bound, choice: state.choice, nodes: 0 };
     Ok(plan(problem, &instance, &dual, &found, Method::Greedy))
-}
-
-/// What a plan uses of each of the problem's limits, in their order and their own units.
-///
-/// # Errors
-/// As [`solve`] for the problem; [`Error::Shape`] where `choice` is not of the same customers, [`Error::Parameter`] where it
-/// names an offer that there is not.
-///
-/// ```
-/// use tenure_math::allocate::{Limit, Measure, Problem, used};
-/// let limits = [Limit::new("money", Measure::Cost).at_most(20.0)];
-/// let problem = Problem {
-///     n_customers: 2,
-///     offers: 1,
-///     net: &[5.0, 2.0],
-///     cost: &[10.0, 8.0],
-///     budget: None,
-///     caps: &[None],
-///     eligible: None,
-///     allowed: None,
-///     limits: &limits,
-/// };
-/// assert_eq!(used(&problem, &[None, Some(0)])?, [8.0]);
-/// # Ok::<(), tenure_math::Error>(())
-/// ```
-pub fn used(problem: &Problem<'_>, choice: &[Option<usize>]) -> Result<Vec<f64>> {
-    require_choice(problem, choice)?;
-    let instance = Instance::new(problem)?;
-    let choice: Vec<u32> = choice.iter().map(|k| k.unwrap_or(problem.offers) as u32).collect();
-    let sums = instance.sums(&choice);
-    let of_limits = instance.rows.iter().zip(&sums).filter(|(row, _)| matches!(row.source, Source::Limit(_)));
-    Ok(of_limits.map(|(row, sum)| sum / row.unit).collect())
 }
 
 /// Refuses a plan of other customers or offers.
@@ -295,7 +309,7 @@ pub fn budget_curve(problem: &Problem<'_>, budgets: &[f64]) -> Result<Vec<CurveP
         let budget = budgets[at];
         instance.set_budget(problem, budget)?;
         let own = Problem { budget: Some(budget), ..*problem };
-        let (dual, found) = match priced(&own, &mut instance, POLISH_POINT, None) {
+        let (dual, found) = match priced(&own, &mut instance, Effort { nodes: POLISH_POINT, sharp: false }, None) {
             Ok(made) => made,
             Err(error) => {
                 refused = Some(error);
@@ -330,6 +344,16 @@ const POLISH: usize = 1_000;
 /// The same for each point of [`budget_curve`].
 const POLISH_POINT: usize = 200;
 
+/// What a search for better plans may cost.
+#[derive(Debug, Clone, Copy)]
+struct Effort {
+    /// Relaxed problems.
+    nodes: usize,
+    /// Whether their bounds are sharpened, which takes several times as long for each. Draws and points of a curve, of which
+    /// there are many, go without.
+    sharp: bool,
+}
+
 /// A whole plan and what is proved of it.
 struct Found {
     choice: Vec<u32>,
@@ -337,9 +361,9 @@ struct Found {
     nodes: usize,
 }
 
-fn best(problem: &Problem<'_>, nodes: usize, method: Method, near: Option<&[Option<usize>]>) -> Result<Plan> {
+fn best(problem: &Problem<'_>, effort: Effort, method: Method, near: Option<&[Option<usize>]>) -> Result<Plan> {
     let mut instance = Instance::new(problem)?;
-    let (dual, found) = priced(problem, &mut instance, nodes, near)?;
+    let (dual, found) = priced(problem, &mut instance, effort, near)?;
     Ok(plan(problem, &instance, &dual, &found, method))
 }
 
@@ -348,24 +372,24 @@ fn best(problem: &Problem<'_>, nodes: usize, method: Method, near: Option<&[Opti
 fn priced(
     problem: &Problem<'_>,
     instance: &mut Instance<'_>,
-    nodes: usize,
+    effort: Effort,
     near: Option<&[Option<usize>]>,
 ) -> Result<(Dual, Found)> {
     instance.strict = false;
     let dual = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
     if !instance.has_too_dear() {
-        let found = search(instance, &dual, nodes, near)?;
+        let found = search(instance, &dual, effort, near)?;
         return Ok((dual, found));
     }
     instance.strict = true;
     let strict = Dual::solve(instance).map_err(|ray| conflict::explain(problem, instance, &ray))?;
-    let mut found = search(instance, &strict, nodes, near)?;
+    let mut found = search(instance, &strict, effort, near)?;
     found.bound = found.bound.min(dual.bound);
     Ok((dual, found))
 }
 
-/// The relaxed plan made whole, and as much of the gap closed as `nodes` allow.
-fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize, near: Option<&[Option<usize>]>) -> Result<Found> {
+/// The relaxed plan made whole, and as much of the gap closed as `effort` allows.
+fn search(instance: &Instance<'_>, dual: &Dual, effort: Effort, near: Option<&[Option<usize>]>) -> Result<Found> {
     let closed = |net: f64| dual.bound - net <= 1e-9 * dual.bound.abs();
     let mut state = State::new(instance, dual.choice.clone());
     let mut at_hand = state.mend(&dual.y, &dual.core).then(|| state.net());
@@ -388,8 +412,9 @@ fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize, near: Option<&[Opt
     if at_hand.is_some_and(closed) {
         return Ok(Found { choice: state.choice, bound: dual.bound, nodes: 0 });
     }
-    let nodes = if at_hand.is_none() { nodes.max(FEASIBILITY) } else { nodes };
-    let found = branch::search(instance, dual, at_hand.map(|net| (&state.choice[..], net)), nodes);
+    let nodes = if at_hand.is_none() { effort.nodes.max(FEASIBILITY) } else { effort.nodes };
+    let effort = Effort { nodes, ..effort };
+    let found = branch::search(instance, dual, at_hand.map(|net| (&state.choice[..], net)), effort);
     match (found.choice, at_hand) {
         (Some(choice), _) => Ok(Found { choice, bound: found.bound.min(dual.bound), nodes: found.nodes }),
         (None, Some(_)) => Ok(Found { choice: state.choice, bound: found.bound.min(dual.bound), nodes: found.nodes }),
@@ -406,27 +431,42 @@ fn search(instance: &Instance<'_>, dual: &Dual, nodes: usize, near: Option<&[Opt
 const FEASIBILITY: usize = 2_000;
 
 fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: &Found, method: Method) -> Plan {
+    let mut prices = Prices { budget: 0.0, caps: vec![0.0; instance.offers], limits: vec![0.0; problem.limits.len()] };
+    for (r, row) in instance.rows.iter().enumerate() {
+        let price = instance.price_of(r, &dual.y);
+        match row.source {
+            Source::Budget => prices.budget = price,
+            Source::Cap(k) => prices.caps[k] = price,
+            Source::Limit(at) => prices.limits[at] = price,
+            Source::Count => {}
+        }
+    }
+    told(problem, instance, prices, found, method)
+}
+
+/// What one more unit of each right side would bring at the margin, money.
+struct Prices {
+    budget: f64,
+    caps: Vec<f64>,
+    limits: Vec<f64>,
+}
+
+/// Every figure of a plan from its choice, at given prices.
+fn told(problem: &Problem<'_>, instance: &Instance<'_>, prices: Prices, found: &Found, method: Method) -> Plan {
     let (mut net, mut spend, mut counts) = (0.0, 0.0, vec![0; instance.offers]);
     for (i, k) in found.choice.iter().enumerate().map(|(i, &k)| (i, k as usize)).filter(|(_, k)| *k < instance.offers) {
         net += instance.net_of(i, k);
         spend += instance.cost_of(i, k);
         counts[k] += 1;
     }
-    let (mut shadow_price, mut cap_prices) = (0.0, vec![0.0; instance.offers]);
-    let mut limits: Vec<LimitUse> = Vec::with_capacity(problem.limits.len());
     let sums = instance.sums(&found.choice);
-    for (r, row) in instance.rows.iter().enumerate() {
-        let price = instance.price_of(r, &dual.y);
-        match row.source {
-            Source::Budget => shadow_price = price,
-            Source::Cap(k) => cap_prices[k] = price,
-            Source::Count => {}
-            Source::Limit(at) => {
-                let Limit { name, at_most, at_least, .. } = &problem.limits[at];
-                let used = sums[r] / row.unit;
-                let kept = row.excess(sums[r]) <= 0.0;
-                limits.push(LimitUse { name: name.clone(), used, at_most: *at_most, at_least: *at_least, price, kept });
-            }
+    let mut limits: Vec<LimitUse> = Vec::with_capacity(problem.limits.len());
+    for (row, &sum) in instance.rows.iter().zip(&sums) {
+        if let Source::Limit(at) = row.source {
+            let Limit { name, at_most, at_least, .. } = &problem.limits[at];
+            let (used, kept) = (sum / row.unit, row.excess(sum) <= 0.0);
+            let price = prices.limits[at];
+            limits.push(LimitUse { name: name.clone(), used, at_most: *at_most, at_least: *at_least, price, kept });
         }
     }
     // The bound holds in exact arithmetic; sums in another order may differ by rounding. A plan of the common rule that
@@ -441,8 +481,8 @@ fn plan(problem: &Problem<'_>, instance: &Instance<'_>, dual: &Dual, found: &Fou
         bound,
         gap,
         gap_share: if bound > 0.0 { gap / bound } else { 0.0 },
-        shadow_price,
-        cap_prices,
+        shadow_price: prices.budget,
+        cap_prices: prices.caps,
         limits,
         nodes: found.nodes,
         method,

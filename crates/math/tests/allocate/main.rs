@@ -25,7 +25,7 @@ fn verify(owned: &Owned, plan: &Plan) {
 
 #[test]
 fn a_thousand_problems_against_an_exact_solver() {
-    let (mut shares, mut closed, mut at_optimum, mut feasible) = (Vec::new(), 0, 0, 0);
+    let (mut shares, mut at_optimum, mut feasible) = (Vec::new(), 0, 0);
     for (line, seed) in OPTIMA.lines().skip(1).zip(0..INSTANCES) {
         let (name, optimum) = line.split_once(',').unwrap();
         assert_eq!(name, seed.to_string());
@@ -36,9 +36,10 @@ fn a_thousand_problems_against_an_exact_solver() {
             assert!(matches!(solve(&problem), Err(Error::Infeasible { .. })), "{seed}");
             continue;
         }
-        let (plan, proved) = (solve(&problem).unwrap(), exact(&problem, 1_000).unwrap());
+        let (plan, proved) = (solve(&problem).unwrap(), exact(&problem, 5_000).unwrap());
         verify(&owned, &plan);
         verify(&owned, &proved);
+        assert_eq!(plan.with_choice(&problem, &plan.choice).unwrap(), plan, "{seed}");
         let Ok(best) = optimum.parse::<f64>() else { continue };
         feasible += 1;
         for made in [&plan, &proved] {
@@ -49,11 +50,7 @@ fn a_thousand_problems_against_an_exact_solver() {
                 made.bound
             );
         }
-        // A gap of 0 is the optimum; where the work was spent before that, the gap says so.
-        if proved.gap < 0.005 {
-            assert!((proved.net - best).abs() < 0.005, "{seed}: {} and {best}", proved.net);
-            closed += 1;
-        }
+        assert!(proved.gap < 0.005 && (proved.net - best).abs() < 0.005, "{seed}: {} and {best}", proved.net);
         let below = (best - plan.net).max(0.0);
         at_optimum += usize::from(below < 0.005);
         if owned.n >= 1_000 {
@@ -62,13 +59,10 @@ fn a_thousand_problems_against_an_exact_solver() {
         let increment = owned.net.iter().copied().fold(0.0, f64::max);
         assert!(below <= increment * owned.rows().len() as f64, "{seed}: {below}");
     }
-    // The best plan to the cent in all but one or two, and proved so in 98 of a hundred. All large ones are within a
-    // thousandth but one, where three limits hold two to twenty dear offers each and the relaxed bound is 1 % off.
+    // Every optimum is proved; what is not searched to the end meets it to the cent too.
     shares.sort_by(f64::total_cmp);
-    let beyond = shares.iter().filter(|share| **share > 1e-3).count();
-    assert!(beyond <= 1 && shares[shares.len() - 1] <= 6e-3 && shares[shares.len() / 2] <= 1e-9, "{shares:?}");
-    assert!(at_optimum + 3 >= feasible, "{at_optimum} of {feasible}");
-    assert!(feasible > 950 && closed * 100 >= feasible * 98, "{closed} of {feasible}");
+    assert!(shares.len() >= 50 && shares[shares.len() - 1] <= 1e-3 && shares[shares.len() / 2] <= 1e-9, "{shares:?}");
+    assert!(feasible > 950 && at_optimum == feasible, "{at_optimum} of {feasible}");
 }
 
 #[test]

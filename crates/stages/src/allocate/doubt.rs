@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use tenure_math::allocate::expected::OfferTable;
 use tenure_math::allocate::risk::{self, Decision, Distribution, Draws, RateBelief, Risk, Uncertainty};
-use tenure_math::allocate::{self, Plan, Problem, solve_near};
+use tenure_math::allocate::{Plan, Problem, solve_near};
 use tenure_math::rng;
 
 use super::Doubt;
@@ -91,18 +91,7 @@ pub(super) fn doubt(
         }
         let safe = decision.plan(wanted, &risk::Params::default()).map_err(Error::math("the plan that minds risk"))?;
         (objective, objective_bound) = (safe.objective, safe.bound);
-        let mut counts = vec![0; problem.offers];
-        safe.choice.iter().flatten().for_each(|k| counts[*k] += 1);
-        for (limit, used) in plan
-            .limits
-            .iter_mut()
-            .zip(allocate::used(problem, &safe.choice).map_err(Error::math("what the plan uses"))?)
-        {
-            limit.used = used;
-        }
-        plan.gap = plan.bound - safe.net;
-        plan.gap_share = if plan.bound > 0.0 { plan.gap / plan.bound } else { 0.0 };
-        (plan.net, plan.spend, plan.counts, plan.choice) = (safe.net, safe.spend, counts, safe.choice);
+        *plan = plan.with_choice(problem, &safe.choice).map_err(Error::math("the plan that minds risk"))?;
     }
     let alpha = match wanted {
         Risk::Cvar(share) => share,

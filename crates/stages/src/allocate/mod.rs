@@ -227,7 +227,10 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let best = made.map_err(infeasible)?;
     let greedy = allocate::greedy(&problem).map_err(infeasible)?;
     let mut plan = match config.constraints.method {
-        Method::Greedy => Plan { bound: best.bound, gap: best.bound - greedy.net, ..greedy.clone() },
+        Method::Greedy => {
+            let told = best.with_choice(&problem, &greedy.choice).map_err(Error::math("the common rule's plan"))?;
+            Plan { method: greedy.method, nodes: greedy.nodes, ..told }
+        }
         Method::Optimal | Method::Exact => best,
     };
     if config.constraints.method == Method::Greedy {

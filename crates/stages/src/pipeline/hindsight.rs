@@ -26,8 +26,6 @@ use crate::time::Instant;
 const TRAILING_DAYS: u32 = 180;
 /// Random lists that stand for the random rule.
 const RANDOM_LISTS: u64 = 200;
-/// Customers that are drawn anew at least, for an interval.
-const LEAST_REPLICATES: usize = 20;
 
 /// What the plan and its rivals reached.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -144,27 +142,26 @@ fn look_back(
 
     let failed = || Error::math("the plans beside what customers did");
     let of = |choice: &[Option<usize>]| Reach::of(choice, &rivals.cost, rivals.offers.len()).map_err(failed());
-    let mut plans = vec![("tenure", of(&ours)?)];
+    let ours = of(&ours)?;
+    let mut others = Vec::new();
     for (name, choice) in &rivals.plans {
-        plans.push((name, of(choice)?));
+        others.push((*name, of(choice)?));
     }
-    plans.push(("random", Reach::mean(&rivals.random, &rivals.cost, rivals.offers.len()).map_err(failed())?));
+    others.push(("random", Reach::mean(&rivals.random, &rivals.cost, rivals.offers.len()).map_err(failed())?));
     let params = bootstrap::Params {
-        replicates: config.report.bootstrap_replicates.max(LEAST_REPLICATES),
+        replicates: config.report.bootstrap_replicates,
         level: 0.95,
         seed: config.run.seed,
         task: "hindsight/bootstrap",
     };
-    let ours = plans[0].1.clone();
-    let mut reached = Vec::new();
-    for (name, reach) in &plans {
+    let reached = |name: &str, reach: &Reach, behind: Option<Estimate>| -> Result<Reached> {
         let cover = hindsight::cover(reach, &outcome, None).map_err(failed())?;
         let per_unit = known(hindsight::per_unit(reach, &outcome, &params))?;
-        let behind = match *name {
-            "tenure" => None,
-            _ => known(hindsight::lead(&ours, reach, &outcome, &params))?,
-        };
-        reached.push(Reached { plan: (*name).to_owned(), cover: cover.into(), per_unit, behind });
+        Ok(Reached { plan: name.to_owned(), cover: cover.into(), per_unit, behind })
+    };
+    let mut plans = vec![reached("tenure", &ours, None)?];
+    for (name, reach) in &others {
+        plans.push(reached(name, reach, known(hindsight::lead(&ours, reach, &outcome, &params))?)?);
     }
     Ok(Hindsight {
         as_of: at,
@@ -174,7 +171,7 @@ fn look_back(
         leavers: left.iter().filter(|left| **left).count() as u64,
         at_stake: outcome.at_stake(),
         budget: config.budget(),
-        plans: reached,
+        plans,
     })
 }
 
