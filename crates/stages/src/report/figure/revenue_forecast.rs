@@ -9,6 +9,8 @@ const NAME: &str = "revenue_forecast";
 const HEIGHT: f64 = 270.0;
 /// Height of a line of the list of methods.
 const ROW: f64 = 19.0;
+/// From this error on a forecast is none to plan with.
+const USELESS: f64 = 0.25;
 /// Months of the past that are drawn at most.
 const SHOWN: usize = 48;
 
@@ -215,6 +217,14 @@ fn finding(data: &RevenueForecastData) -> String {
     let before: f64 = (0..ahead).filter_map(|k| data.revenue.get(data.months.len() + k - 12)).sum();
     let months = if ahead == 1 { "month is".to_owned() } else { format!("{ahead} months are") };
     let money = number::money(sum, &data.currency);
+    if used.error >= USELESS {
+        return format!(
+            "Nothing foresees the coming months well enough to plan with: the best of the methods that could be tried, {}, was \
+             off by {} so far.",
+            used.name,
+            number::percent(used.error)
+        );
+    }
     if data.used == 0 {
         let others = match data.tried.len() - 1 {
             0 => "no other method could be tried yet".to_owned(),

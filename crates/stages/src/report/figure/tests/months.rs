@@ -126,6 +126,13 @@ fn findings_are_computed_from_what_is_drawn() {
         "The next 6 months are expected to bring what the same ones brought a year before, £2.70M in all: that forecast was \
          off by 8.0 % so far, and none of 2 other methods did better."
     );
+    let mut far_off = outlook(0);
+    far_off.tried[0].error = 0.56;
+    assert_eq!(
+        revenue_forecast::draw(&far_off, &note, &theme).unwrap().finding,
+        "Nothing foresees the coming months well enough to plan with: the best of the methods that could be tried, seasonal \
+         naive, was off by 56 % so far."
+    );
     let flat = SeasonData { typical_error: 0.9, ..seasons() };
     assert!(
         season::draw(&flat, &note, &theme).unwrap().finding.starts_with("No season stands out: November and February")
