@@ -358,7 +358,7 @@ fn said(config: &Config, path: &Path) -> Result<Vec<Said>> {
         if kind != Kind::Email && !yes && !NO.contains(&word.as_str()) {
             let header = header_of(&names[i]);
             return Err(Error::Input {
-                problem: format!("{header} of customer {} is '{text}', neither yes nor no", ids[i]),
+                problem: format!("{header} of customer '{}' is '{text}', neither yes nor no", ids[i]),
                 place: Some(format!("{}, row {}, column {header}", path.display(), lines[i])),
                 cure: "write yes or no, true or false, 1 or 0".to_owned(),
             });
@@ -408,7 +408,7 @@ mod tests {
     fn without_such_columns_everybody_may_be_contacted_and_words_that_say_nothing_are_refused() {
         assert_eq!(read("customer_id,region\n1,north\n", "", "2011-06-01").unwrap().barred("1"), None);
         let refused = read("customer_id,consent\n1,yes\n2,perhaps\n", "", "2011-06-01").unwrap_err().to_string();
-        assert!(refused.contains("neither yes nor no") && refused.contains("customer 2"), "{refused}");
+        assert!(refused.contains("neither yes nor no") && refused.contains("customer '2'"), "{refused}");
         let refused = read("customer_id\n1\n", "who\n1\n", "2011-06-01").unwrap_err().to_string();
         assert!(refused.contains("no column customer_id"), "{refused}");
     }

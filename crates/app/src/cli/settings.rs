@@ -184,7 +184,7 @@ impl Common {
 
     /// Calls `work` with everything of the outside world that it may use.
     pub(crate) fn in_world<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
-        let progress = ui::Watcher::new();
+        let progress = ui::Watcher::new(start);
         let elapsed = move || start.elapsed();
         let threads = match config.run.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),

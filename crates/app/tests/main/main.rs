@@ -4,6 +4,7 @@ mod alone;
 mod cli;
 mod crash;
 mod documents;
+mod events;
 mod house;
 mod query;
 mod surroundings;

@@ -25,7 +25,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::{ASSUMED, Config, Method, RateKind};
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use ground::Ground;
 
@@ -214,7 +214,7 @@ pub struct RateRow {
 /// # Errors
 /// Engine and file errors; a refused computation; [`Error::Input`] naming limits that cannot be kept together;
 /// [`Error::Corrupt`] when the plan's own arithmetic does not hold.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let mut warnings = Vec::new();
     let ground = Ground::of(config, engine, run, &mut warnings)?;
     let limits = ground.limits();
@@ -243,7 +243,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             plan.nodes, plan.gap
         ));
     }
-    let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings)?;
+    let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings, steps)?;
     let curve = curve(&problem, config.budget())?;
     let facts = tell::Told {
         config,

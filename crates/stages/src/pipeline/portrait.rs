@@ -255,12 +255,12 @@ impl Album {
         )?;
         let like = like.texts("customer_id")?;
         Err(Error::Input {
-            problem: format!("the run knows no customer {customer}"),
+            problem: format!("the run knows no customer '{customer}'"),
             place: None,
             cure: match like.as_slice() {
                 [] => "name one as the source spells it; `tenure sql \"select customer_id from customer_scores\"` lists all"
                     .to_owned(),
-                like => format!("name one as the source spells it, such as {}", like.join(", ")),
+                like => format!("name one as the source spells it, such as '{}'", like.join("', '")),
             },
         })
     }

@@ -12,7 +12,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::Config;
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::Result;
 use crate::summary::{SegmentCheck, Window};
 
@@ -48,12 +48,15 @@ pub use segments::SegmentScores;
 ///
 /// # Errors
 /// Engine, file and drawing errors.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
     kpis::write(engine, run)?;
-    let pictures::Pictures { figures, warnings, hold_out } =
-        if config.report.figures { pictures::draw_all(config, engine, run)? } else { pictures::Pictures::default() };
+    let pictures::Pictures { figures, warnings, hold_out } = if config.report.figures {
+        pictures::draw_all(config, engine, run, steps)?
+    } else {
+        pictures::Pictures::default()
+    };
     let sentence = format!("{customers} customers scored, {} figures", figures.len());
     run.record(Stage::Report, &Facts { customers, figures, missing, segments, checks, hold_out }, warnings)?;
     Ok(sentence)

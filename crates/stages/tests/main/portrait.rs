@@ -48,7 +48,7 @@ fn the_page_says_what_the_files_say() {
 fn a_customer_that_is_not_there_and_a_page_out_of_date_are_refused() {
     let run = Run::open(&BASE.out).unwrap();
     let refused = Portrait::of(&run, "nobody").unwrap_err().to_string();
-    assert!(refused.contains("no customer nobody"), "{refused}");
+    assert!(refused.contains("no customer 'nobody'"), "{refused}");
     let dir = temp();
     let out = dir.path().join("out");
     copy(&BASE.out, &out);

@@ -15,6 +15,7 @@ use super::HoldOut;
 use super::figure::{self, Caption, Figure, FigureError};
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
+use crate::ctx::Steps;
 use crate::error::{Error, Result};
 use crate::summary::Window;
 
@@ -58,7 +59,7 @@ pub(super) struct Pictures {
 }
 
 /// Draws and writes what the artefacts allow.
-pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Result<Pictures> {
+pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder, steps: &Steps<'_>) -> Result<Pictures> {
     let room = Room { config, engine, run };
     let mut gallery = Gallery::default();
     room.segments(&mut gallery)?;
@@ -71,8 +72,13 @@ pub(super) fn draw_all(config: &Config, engine: &Engine, run: &RunFolder) -> Res
     let folder = run.write(artifact::FIGURES)?;
     std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     // Rasterising is the costly part, and each picture stands for itself.
-    let written: Vec<figure::Result<_>> =
-        gallery.drawn.par_iter().map(|figure| figure::write(figure, &folder, config.report.dpi)).collect();
+    steps.plan(Some(gallery.drawn.len()), "figures");
+    let write = |figure: &Figure| {
+        let written = figure::write(figure, &folder, config.report.dpi);
+        steps.done(1);
+        written
+    };
+    let written: Vec<figure::Result<_>> = gallery.drawn.par_iter().map(write).collect();
     let mut figures = Vec::new();
     for (figure, result) in gallery.drawn.into_iter().zip(written) {
         result?;
