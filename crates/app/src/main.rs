@@ -16,7 +16,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[allow(clippy::disallowed_methods, reason = "the clock belongs to this crate; the libraries get it through Ctx")]
     let start = Instant::now();
-    std::panic::set_hook(Box::new(|panic| error::tell_panic(panic)));
+    std::panic::set_hook(Box::new(error::tell_panic));
     match std::panic::catch_unwind(|| cli::main(start)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {

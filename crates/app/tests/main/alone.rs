@@ -274,6 +274,15 @@ fn one_customer_is_drawn_over_its_history() {
     for ending in ["svg", "png", "csv"] {
         assert!(dir.path().join(format!("p_alive_history.{ending}")).exists(), "{ending}");
     }
+    assert!(!answer["notes"].to_string().contains("is replaced"), "{}", answer["notes"]);
+    let again = json(dir.path(), &ask("00004").each_ref().map(String::as_str));
+    assert!(
+        again["notes"].to_string().contains("the picture p_alive_history of an earlier call"),
+        "{}",
+        again["notes"]
+    );
+    let nobody = refused(dir.path(), &ask("  ").each_ref().map(String::as_str));
+    assert!(nobody.contains("--customer names nobody"), "{nobody}");
     let unknown = refused(dir.path(), &ask("nobody").each_ref().map(String::as_str));
     assert!(unknown.contains("nobody") && unknown.contains("orders.csv"), "{unknown}");
 }

@@ -224,6 +224,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<
         Method::Exact => allocate::exact(&problem, NODES),
         Method::Optimal | Method::Greedy => allocate::solve(&problem),
     };
+    let infeasible = |error| infeasible(error, &problem);
     let best = made.map_err(infeasible)?;
     let greedy = allocate::greedy(&problem).map_err(infeasible)?;
     let mut plan = match config.constraints.method {
@@ -296,14 +297,17 @@ fn distance(facts: &Facts) -> String {
     }
 }
 
-/// Limits that cannot be kept together are the user's to change.
-fn infeasible(error: tenure_math::Error) -> Error {
+/// Limits that cannot be kept together are the user's to change; money is asked for only where it would help.
+fn infeasible(error: tenure_math::Error, problem: &Problem<'_>) -> Error {
     match error {
-        tenure_math::Error::Infeasible { reason } => Error::Input {
-            problem: format!("no plan keeps all limits: {reason}"),
-            place: None,
-            cure: "relax one of these limits under [constraints], or raise --budget".to_owned(),
-        },
+        tenure_math::Error::Infeasible { reason } => {
+            let is_dear = allocate::solve(&Problem { budget: None, ..*problem }).is_ok();
+            let cure = match is_dear {
+                true => "relax one of these limits under [constraints], or raise --budget",
+                false => "relax one of these limits under [constraints]: no budget is enough for all of them",
+            };
+            Error::Input { problem: format!("no plan keeps all limits: {reason}"), place: None, cure: cure.to_owned() }
+        }
         other => Error::math("the plan")(other),
     }
 }
@@ -341,6 +345,7 @@ pub(crate) fn is_assumed(source: &str) -> bool {
 
 /// Net against budget, from nothing to where more money brings nothing.
 fn curve(problem: &Problem<'_>, budget: f64) -> Result<Vec<CurveRow>> {
+    let infeasible = |error| infeasible(error, problem);
     let unlimited = allocate::solve(&Problem { budget: None, ..*problem }).map_err(infeasible)?;
     let top = unlimited.spend.max(budget);
     let mut budgets: Vec<f64> =

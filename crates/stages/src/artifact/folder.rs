@@ -174,11 +174,7 @@ impl RunFolder {
     /// [`Error::Missing`] when the data have not been cleaned yet.
     pub fn timeline(&self) -> Result<Timeline> {
         self.note(TIMELINE);
-        self.manifest.timeline.ok_or_else(|| Error::Missing {
-            artefact: format!("the timeline in {MANIFEST}"),
-            out: self.out.clone(),
-            stage: Stage::Clean.name(),
-        })
+        self.manifest.timeline_of(&self.out)
     }
 
     /// Records where the data start and end, and the instant of the decision.

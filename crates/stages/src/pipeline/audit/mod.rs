@@ -122,11 +122,7 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Res
 /// # Errors
 /// Any [`Error`] of the stages, the engine or the file system.
 pub fn examine(ctx: &Ctx<'_>, config: &Config, run: &Run, scratch: &Path, remake: &Remake) -> Result<Facts> {
-    let timeline = run.manifest.timeline.ok_or_else(|| Error::Missing {
-        artefact: "the timeline".to_owned(),
-        out: run.folder().to_path_buf(),
-        stage: Stage::Clean.name(),
-    })?;
+    let timeline = run.timeline()?;
     let snapshots = timeline.snapshots(&config.snapshots);
     let instants = instants(config, &timeline, &snapshots);
     let mut checks = Vec::new();
