@@ -34,6 +34,8 @@ struct At {
     pace: Pace,
     /// When the last event of progress was told.
     told: Option<Duration>,
+    /// A count that came too soon after it.
+    untold: Option<Event>,
     /// How much is done, in words.
     count: String,
     /// What is worked at.
@@ -122,18 +124,20 @@ impl Progress for Watcher {
             }
             Face::Plain => {}
             Face::Events => {
-                let is_due = at.told.is_none_or(|told| now - told >= APART);
+                let event = Event {
+                    stage: Some(stage.name()),
+                    done: Some(step.done),
+                    of: step.of,
+                    what: Some(step.what.to_owned()),
+                    seconds_left: at.pace.left(elapsed).map(rounded),
+                    ..Event::of("progress")
+                };
+                let is_due = at.told.is_none_or(|told| now.saturating_sub(told) >= APART);
                 if is_due || step.of == Some(step.done) {
-                    at.told = Some(now);
-                    Event {
-                        stage: Some(stage.name()),
-                        done: Some(step.done),
-                        of: step.of,
-                        what: Some(step.what.to_owned()),
-                        seconds_left: at.pace.left(elapsed).map(rounded),
-                        ..Event::of("progress")
-                    }
-                    .tell();
+                    (at.told, at.untold) = (Some(now), None);
+                    event.tell();
+                } else {
+                    at.untold = Some(event);
                 }
             }
         }
@@ -156,13 +160,20 @@ impl Progress for Watcher {
             }
             // If nobody can hear it, the work goes on.
             Face::Plain => drop(writeln!(std::io::stderr(), "{line}")),
-            Face::Events => Event {
-                stage: Some(stage.name()),
-                seconds: Some(rounded((self.start.elapsed() - self.held().begun).as_secs_f64())),
-                message: Some(without_data(sentence)),
-                ..Event::of("stage_end")
+            Face::Events => {
+                let At { begun, untold, .. } = std::mem::take(&mut *self.held());
+                // The last count of a stage is told, however soon it came.
+                if let Some(event) = untold {
+                    event.tell();
+                }
+                Event {
+                    stage: Some(stage.name()),
+                    seconds: Some(rounded((self.start.elapsed() - begun).as_secs_f64())),
+                    message: Some(without_data(sentence)),
+                    ..Event::of("stage_end")
+                }
+                .tell();
             }
-            .tell(),
         }
     }
 }
