@@ -1,12 +1,13 @@
 //! Errors as the user meets them: one sentence, where, the cure, and an exit code.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use tenure_stages::config::ConfigError;
 use tenure_stages::error::Kind;
 
-use crate::ui::Style;
+use crate::ui::{self, Event, Style};
 
 /// Exit code of usage, input, configuration and internal errors.
 pub(crate) const INTERNAL: u8 = 2;
@@ -26,6 +27,9 @@ pub(crate) enum Error {
     Write { path: PathBuf, source: std::io::Error },
     #[error("standard output cannot be written: {0}")]
     Stdout(std::io::Error),
+    /// Arguments that cannot be understood, as clap words it.
+    #[error("{}", usage_of(.0))]
+    Usage(clap::Error),
 }
 
 impl Error {
@@ -36,7 +40,7 @@ impl Error {
                 Kind::Retryable => RETRYABLE,
                 _ => INTERNAL,
             },
-            Error::Config(_) | Error::Exists { .. } => INTERNAL,
+            Error::Config(_) | Error::Exists { .. } | Error::Usage(_) => INTERNAL,
             // The reader has had enough, as in `tenure run … | head`: that is no failure.
             Error::Stdout(_) if self.is_broken_pipe() => 0,
             Error::Write { source, .. } | Error::Stdout(source) => match source.kind() {
@@ -50,22 +54,58 @@ impl Error {
         matches!(self, Error::Stdout(source) if source.kind() == std::io::ErrorKind::BrokenPipe)
     }
 
+    /// Says the error on standard error, in the form that the user has chosen.
+    pub(crate) fn tell(&self) {
+        if ui::is_logged() {
+            let told = |words: String| ui::without_data(words.trim_end());
+            let (message, place, fix) = self.parts();
+            return Event {
+                message: Some(told(message)),
+                place: place.map(told),
+                fix: fix.map(told),
+                exit_code: Some(self.exit_code()),
+                ..Event::of("error")
+            }
+            .tell();
+        }
+        let text = match self {
+            Error::Usage(usage) => return drop(usage.print()),
+            _ => self.render(ui::stderr_style()),
+        };
+        // If nobody can hear it, the exit code says it.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
     /// The error as it is shown.
     pub(crate) fn render(&self, style: Style) -> String {
+        let (sentence, place, fix) = self.parts();
+        rendered(&sentence, place.as_deref(), fix.as_deref(), style)
+    }
+
+    /// The sentence, where it happened and what to do about it.
+    fn parts(&self) -> (String, Option<String>, Option<String>) {
         let place = match self {
             Error::Stages(error) => error.place(),
             Error::Config(error) => error.place(),
             _ => None,
         };
-        let hint = match self {
+        let fix = match self {
             Error::Stages(error) => error.hint(),
             Error::Config(error) => error.hint(),
             Error::Exists { .. } => Some("choose another name, or replace it with --force".to_owned()),
             Error::Write { .. } => Some("check that the folder exists and that you may write to it".to_owned()),
             Error::Stdout(_) => Some("check the disk or the program that reads the output".to_owned()),
+            Error::Usage(_) => Some("see the command's --help".to_owned()),
         };
-        rendered(&self.to_string(), place.as_deref(), hint.as_deref(), style)
+        (self.to_string(), place, fix)
     }
+}
+
+/// What clap says, without its heading and the usage below it.
+fn usage_of(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let sentence = text.split("\n\n").next().unwrap_or_default();
+    sentence.trim().trim_start_matches("error: ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn rendered(sentence: &str, place: Option<&str>, hint: Option<&str>, style: Style) -> String {
@@ -78,15 +118,19 @@ fn rendered(sentence: &str, place: Option<&str>, hint: Option<&str>, style: Styl
     text
 }
 
-/// A panic as it is shown: a fault of the program, never of the user.
-pub(crate) fn render_panic(panic: &std::panic::PanicHookInfo<'_>) -> String {
-    let sentence = panic.payload_as_str().unwrap_or("no reason given");
-    rendered(
-        &format!("tenure has a fault: {sentence}"),
-        panic.location().map(ToString::to_string).as_deref(),
-        Some("report it with the command and this message; outputs of earlier runs are untouched"),
-        Style::PLAIN,
-    )
+/// Says a panic on standard error: a fault of the program, never of the user.
+pub(crate) fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let fix = "report it with the command and this message; outputs of earlier runs are untouched";
+    if ui::is_logged() {
+        // What the panic says may hold anything: the place is what its mender needs.
+        let exit_code = Some(INTERNAL);
+        return Event { place, fix: Some(fix.to_owned()), exit_code, ..Event::saying("error", "tenure has a fault") }
+            .tell();
+    }
+    let sentence = format!("tenure has a fault: {}", panic.payload_as_str().unwrap_or("no reason given"));
+    let text = rendered(&sentence, place.as_deref(), Some(fix), Style::PLAIN);
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ mod cli;
 mod error;
 mod ui;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -17,14 +16,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     #[allow(clippy::disallowed_methods, reason = "the clock belongs to this crate; the libraries get it through Ctx")]
     let start = Instant::now();
-    std::panic::set_hook(Box::new(|panic| {
-        let _ = std::io::stderr().write_all(error::render_panic(panic).as_bytes());
-    }));
+    std::panic::set_hook(Box::new(error::tell_panic));
     match std::panic::catch_unwind(|| cli::main(start)) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
-            if !error.is_broken_pipe() {
-                let _ = std::io::stderr().write_all(error.render(ui::stderr_style()).as_bytes());
+            match error.is_broken_pipe() {
+                true => ui::run_ends(start.elapsed()),
+                false => error.tell(),
             }
             ExitCode::from(error.exit_code())
         }

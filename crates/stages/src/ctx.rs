@@ -1,5 +1,6 @@
 //! What the outside world lends to the stages: threads, a clock, a place for progress. Libraries own none of them.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -74,24 +75,86 @@ impl Stage {
     }
 }
 
-/// Where the stages say how far they are.
+/// How much of a stage's countable work is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step<'a> {
+    /// Done so far; it never falls within a stage.
+    pub done: u64,
+    /// To be done in all, never less than `done`; `None` where nobody knows beforehand.
+    pub of: Option<u64>,
+    /// What is counted, in the plural: `snapshots`, `fits`, `figures`.
+    pub what: &'a str,
+}
+
+/// Where the stages say how far they are. Whoever listens hears what it cares for; no id of a customer is ever told.
 pub trait Progress: Sync {
-    /// A stage begins.
-    fn begin(&self, stage: Stage);
+    /// A stage begins; it took `seconds` when it was last computed in this folder, where that is known.
+    fn begin(&self, _stage: Stage, _seconds: Option<f64>) {}
     /// What the stage is at.
-    fn at(&self, stage: Stage, what: &str);
+    fn at(&self, _stage: Stage, _what: &str) {}
+    /// How much of the stage is done. Never called from two threads at once for one stage.
+    fn step(&self, _stage: Stage, _step: Step<'_>) {}
+    /// What the reader must know of what the stage has found.
+    fn warn(&self, _stage: Stage, _sentence: &str) {}
     /// A stage is done; `sentence` says what came of it.
-    fn end(&self, stage: Stage, sentence: &str);
+    fn end(&self, _stage: Stage, _sentence: &str) {}
 }
 
 /// Progress that nobody watches.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
-impl Progress for Silent {
-    fn begin(&self, _: Stage) {}
-    fn at(&self, _: Stage, _: &str) {}
-    fn end(&self, _: Stage, _: &str) {}
+impl Progress for Silent {}
+
+/// Counts what a stage has done of its work, from any thread, and tells of it.
+pub struct Steps<'a> {
+    progress: &'a dyn Progress,
+    stage: Stage,
+    count: Mutex<Step<'static>>,
+}
+
+impl std::fmt::Debug for Steps<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Steps").field("stage", &self.stage).field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Steps<'a> {
+    /// Nothing is counted yet.
+    #[must_use]
+    pub fn new(progress: &'a dyn Progress, stage: Stage) -> Self {
+        Self { progress, stage, count: Mutex::new(Step { done: 0, of: None, what: "" }) }
+    }
+
+    /// Steps of a stage within another one's step: nobody hears of them.
+    #[must_use]
+    pub fn silent(stage: Stage) -> Steps<'static> {
+        Steps::new(&Silent, stage)
+    }
+
+    /// Says what is counted and how many there are, where that is known. Said once in a stage, before the first step.
+    pub fn plan(&self, of: Option<usize>, what: &'static str) {
+        let mut count = self.count();
+        *count = Step { done: 0, of: of.map(|n| n as u64), what };
+        self.progress.step(self.stage, *count);
+    }
+
+    /// So many more are done.
+    pub fn done(&self, more: usize) {
+        // Told under the lock: threads that come second are told second.
+        let mut count = self.count();
+        count.done += more as u64;
+        self.progress.step(self.stage, *count);
+    }
+
+    /// What the stage is at.
+    pub fn at(&self, what: &str) {
+        self.progress.at(self.stage, what);
+    }
+
+    fn count(&self) -> MutexGuard<'_, Step<'static>> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Who makes a run.
@@ -123,5 +186,35 @@ pub struct Ctx<'a> {
 impl std::fmt::Debug for Ctx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Ctx").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<(u64, Option<u64>)>>);
+
+    impl Progress for Heard {
+        fn step(&self, stage: Stage, step: Step<'_>) {
+            assert_eq!((stage, step.what), (Stage::Report, "figures"));
+            self.0.lock().unwrap().push((step.done, step.of));
+        }
+    }
+
+    #[test]
+    fn steps_of_many_threads_are_told_in_order() {
+        let heard = Heard::default();
+        let steps = Steps::new(&heard, Stage::Report);
+        steps.plan(Some(400), "figures");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..100).for_each(|_| steps.done(1)));
+            }
+        });
+        let told = heard.0.into_inner().unwrap();
+        assert_eq!(told, (0..=400).map(|done| (done, Some(400))).collect::<Vec<_>>());
     }
 }

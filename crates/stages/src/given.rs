@@ -110,7 +110,7 @@ impl Given {
         let cells = self.frame.opt_texts(name)?;
         let bad = cells.iter().position(|cell| cell.as_ref().is_some_and(|cell| cell.trim().parse::<f64>().is_err()));
         let Some(row) = bad else { return Ok(()) };
-        let what = format!("is {:?}, which is no number", cells[row].clone().unwrap_or_default());
+        let what = format!("is '{}', which is no number", cells[row].clone().unwrap_or_default());
         Err(self.unreadable(row, name, &what, "give the measure as a number, or leave the customer out"))
     }
 
@@ -267,7 +267,7 @@ fn ids(frame: &Frame, file: &Path) -> Result<Vec<String>> {
         // Ids that a program has made into floating-point numbers.
         let id = id.strip_suffix(".0").filter(|_| is_number).map_or_else(|| id.clone(), str::to_owned);
         if let Some(first) = seen.insert(id.clone(), i) {
-            let what = format!("is {id} again, as in row {}", first + 1);
+            let what = format!("is '{id}' again, as in row {}", first + 1);
             let cure = "give one row per customer: of a folder of features, that of one snapshot (as_of=DATE)";
             return Err(unreadable(file, i, "customer_id", &what, cure));
         }

@@ -214,7 +214,7 @@ impl Panel {
             .map(|text| {
                 Instant::parse(text).ok_or_else(|| Error::Corrupt {
                     artefact: artifact::FEATURES.to_owned(),
-                    problem: format!("{text:?} is no snapshot"),
+                    problem: format!("'{text}' is no snapshot"),
                 })
             })
             .collect::<Result<_>>()?;

@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use crate::given;
 use crate::time::Instant;
 
-/// Folded headers whose `true` is a permission.
-const CONSENTS: [&str; 20] = [
+/// Folded headers of a table of customers that are read here: consents, prohibitions, addresses.
+const NAMES: [&str; 29] = [
     "consent",
     "emailconsent",
     "marketingconsent",
@@ -34,17 +34,28 @@ const CONSENTS: [&str; 20] = [
     "emailoptin",
     "marketingoptin",
     "newsletteroptin",
-    "newsletter",
-    "subscribed",
     "acceptsmarketing",
     "acceptsemailmarketing",
     "emailmarketing",
     "emailsubscribed",
+    "suppressed",
+    "suppression",
+    "issuppressed",
+    "optout",
+    "optedout",
+    "emailoptout",
+    "unsubscribed",
+    "donotcontact",
+    "email",
+    "emailaddress",
+    "mail",
 ];
-/// Folded headers whose `true` is a prohibition.
-const PROHIBITIONS: [&str; 8] =
-    ["suppressed", "suppression", "issuppressed", "optout", "optedout", "emailoptout", "unsubscribed", "donotcontact"];
-const EMAILS: [&str; 3] = ["email", "emailaddress", "mail"];
+/// How many of them, from the first on, are permissions where they say yes.
+const CONSENTS: usize = 18;
+/// How many that follow are prohibitions where they say yes.
+const PROHIBITIONS: usize = 8;
+/// What stands in the place of a column where a row says no more than that a customer is in the table.
+const LISTED: &str = "customer_id";
 const YES: [&str; 6] = ["true", "yes", "y", "1", "subscribed", "opted in"];
 const NO: [&str; 8] = ["false", "no", "n", "0", "never", "never subscribed", "unsubscribed", "opted out"];
 
@@ -55,6 +66,8 @@ pub(crate) enum Barred {
     Suppressed,
     /// The table says no, or says nothing where it has a column of consents.
     NoConsent,
+    /// The table has a column of consents, and the customer is not in it.
+    NotInTable,
 }
 
 impl Barred {
@@ -63,6 +76,7 @@ impl Barred {
         match self {
             Self::Suppressed => "suppressed",
             Self::NoConsent => "no consent",
+            Self::NotInTable => "not in the table of customers, which says who consents",
         }
     }
 }
@@ -73,18 +87,20 @@ enum Kind {
     Consent,
     Prohibition,
     Email,
+    Listed,
 }
 
 impl Kind {
     fn of(column: &str) -> Option<Self> {
-        let folded: String = column.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        let is_in = |names: &[&str]| names.contains(&folded.as_str());
-        match () {
-            () if is_in(&CONSENTS) => Some(Self::Consent),
-            () if is_in(&PROHIBITIONS) => Some(Self::Prohibition),
-            () if is_in(&EMAILS) => Some(Self::Email),
-            () => None,
+        if column == LISTED {
+            return Some(Self::Listed);
         }
+        let folded = read::folded(column);
+        Some(match NAMES.iter().position(|name| *name == folded)? {
+            at if at < CONSENTS => Self::Consent,
+            at if at < CONSENTS + PROHIBITIONS => Self::Prohibition,
+            _ => Self::Email,
+        })
     }
 }
 
@@ -105,6 +121,10 @@ pub(crate) struct Permissions {
     suppressed: BTreeSet<String>,
     /// By customer, whether it consents; `None` where no table has such a column.
     consents: Option<BTreeMap<String, bool>>,
+    /// Who is in the table of consents; empty where a run of an earlier version did not keep it.
+    in_table: BTreeSet<String>,
+    /// Columns of the table that were taken for consents, and for prohibitions.
+    columns: [Vec<String>; 2],
     emails: BTreeMap<String, String>,
     /// The configured list as it was written.
     listed: Vec<String>,
@@ -148,9 +168,26 @@ impl Permissions {
     /// [`Error::Input`] naming file, row and column of what is neither yes nor no; those of reading.
     pub(crate) fn of_table(config: &Config, table: &Path) -> Result<Self> {
         let mut found = Self::default();
-        found.take(&said(config, table)?, Instant(i64::MAX));
+        let Table { said, columns } = said(config, table)?;
+        found.take(&said, Instant(i64::MAX));
+        found.columns = columns;
         found.suppress(config)?;
         Ok(found)
+    }
+
+    /// The configured list of suppressed customers alone.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming a list that cannot be read.
+    pub(crate) fn of_list(config: &Config) -> Result<Self> {
+        let mut found = Self::default();
+        found.suppress(config)?;
+        Ok(found)
+    }
+
+    /// Columns that were taken for consents, and for prohibitions, as the table calls them.
+    pub(crate) fn columns(&self) -> &[Vec<String>; 2] {
+        &self.columns
     }
 
     /// Of several rows the latest that holds by then.
@@ -179,6 +216,9 @@ impl Permissions {
                     self.suppressed.insert(customer.to_owned());
                 }
                 Kind::Prohibition => {}
+                Kind::Listed => {
+                    self.in_table.insert(customer.to_owned());
+                }
             }
         }
     }
@@ -199,14 +239,13 @@ impl Permissions {
                 "say with --suppress where it lies",
             ));
         }
-        self.listed = if path.extension().is_some_and(|ending| ending == "csv" || ending == "txt") {
-            ids_of_text(path)?
-        } else {
-            let list = given::read(path)?;
-            let names = list.names();
-            let column = names.iter().find(|name| is_customer(name)).ok_or_else(|| no_ids(path, &names))?;
-            list.opt_texts(column)?.into_iter().flatten().map(|id| id.trim().to_owned()).collect()
-        };
+        self.listed = read::read_ids(path, &ReadOptions::default()).map_err(|error| match error {
+            tenure_tables::Error::Read { .. } => refuse(
+                format!("the list of customers who are never to be contacted cannot be used: {error}"),
+                "give a table (CSV, XLSX or Parquet) with a header and a column customer_id",
+            ),
+            other => other.into(),
+        })?;
         // Programs that take ids for numbers write 15749.0: who is meant is clear, and suppressed either way.
         self.suppressed.extend(self.listed.iter().flat_map(|id| [id.clone(), whole(id).to_owned()]));
         Ok(())
@@ -225,8 +264,11 @@ impl Permissions {
         if self.suppressed.contains(id) {
             return Some(Barred::Suppressed);
         }
-        let consents = self.consents.as_ref()?;
-        (!consents.get(id).copied().unwrap_or(false)).then_some(Barred::NoConsent)
+        match self.consents.as_ref()?.get(id) {
+            Some(true) => None,
+            None if !self.in_table.is_empty() && !self.in_table.contains(id) => Some(Barred::NotInTable),
+            Some(false) | None => Some(Barred::NoConsent),
+        }
     }
 
     /// A customer's address, where one is known.
@@ -240,49 +282,12 @@ fn whole(id: &str) -> &str {
     id.strip_suffix(".0").filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())).unwrap_or(id)
 }
 
-/// Whether a column is that of the customers, by any of its names.
-fn is_customer(column: &str) -> bool {
-    let folded: String = column.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    ["customerid", "customer", "custid", "clientid", "client", "userid", "user", "id"].contains(&folded.as_str())
-}
-
-fn no_ids(path: &Path, names: &[String]) -> Error {
-    Error::Input {
-        problem: format!("{} has no column customer_id; its columns are {}", path.display(), names.join(", ")),
-        place: Some(path.display().to_string()),
-        cure: "name the column of the customers who are never to be contacted customer_id".to_owned(),
-    }
-}
-
-/// The customers of a list in text, with a header and any of the usual delimiters. Ids stay text.
-fn ids_of_text(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read(path).map_err(Error::io(path))?;
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-    let header = text.split(|b| *b == b'\n' || *b == b'\r').next().unwrap_or_default();
-    let count = |delimiter: &u8| header.iter().filter(|b| *b == delimiter).count();
-    let delimiter = [b',', b';', b'\t', b'|'].into_iter().rev().max_by_key(count).unwrap_or(b',');
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(text);
-    let unreadable = |e: csv::Error| Error::Input {
-        problem: format!("{} cannot be read as a list: {e}", path.display()),
-        place: Some(path.display().to_string()),
-        cure: "give a text file in UTF-8 with a header and a column customer_id".to_owned(),
-    };
-    let names: Vec<String> = reader.headers().map_err(unreadable)?.iter().map(str::to_owned).collect();
-    let column = names.iter().position(|name| is_customer(name)).ok_or_else(|| no_ids(path, &names))?;
-    let mut ids = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(unreadable)?;
-        ids.extend(record.get(column).map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned));
-    }
-    Ok(ids)
-}
-
 /// Keeps what the table of customers says of consent and suppression, and no address; gives the columns that say it.
 ///
 /// # Errors
 /// As [`Permissions::of_table`].
 pub(crate) fn keep(config: &Config, run: &RunFolder) -> Result<Vec<String>> {
-    let mut rows = said(config, Path::new(&config.customers.file))?;
+    let mut rows = said(config, Path::new(&config.customers.file))?.said;
     rows.retain(|one| one.kind != Kind::Email);
     store::write_columns(
         &run.write(artifact::PERMISSIONS)?,
@@ -294,7 +299,8 @@ pub(crate) fn keep(config: &Config, run: &RunFolder) -> Result<Vec<String>> {
             ("yes", Column::Bool(rows.iter().map(|one| one.yes).collect())),
         ],
     )?;
-    let columns: BTreeSet<String> = rows.into_iter().map(|one| one.column).collect();
+    let spoken = rows.into_iter().filter(|one| one.kind != Kind::Listed);
+    let columns: BTreeSet<String> = spoken.map(|one| one.column).collect();
     Ok(columns.into_iter().collect())
 }
 
@@ -311,10 +317,18 @@ pub(crate) fn surroundings(config: &Config) -> Result<String> {
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
-/// All that a table of customers says, in its order; before it for each column of consents that there is one, for nobody.
-fn said(config: &Config, path: &Path) -> Result<Vec<Said>> {
+/// A table of customers, as far as it is about contacts.
+struct Table {
+    said: Vec<Said>,
+    /// Headers of its consents and of its prohibitions.
+    columns: [Vec<String>; 2],
+}
+
+/// All that a table of customers says, in its order; before it for each column of consents that there is one, for nobody,
+/// and who is in the table at all.
+fn said(config: &Config, path: &Path) -> Result<Table> {
     let options = CustomersOptions {
-        wanted: Wanted::Contacts,
+        wanted: Wanted::Named(&NAMES),
         read: ReadOptions {
             columns: config.customers.columns.clone(),
             sheets: Vec::new(),
@@ -330,23 +344,25 @@ fn said(config: &Config, path: &Path) -> Result<Vec<Said>> {
     let header_of = |name: &str| {
         read.attributes.iter().find(|a| a.name == name).map_or_else(|| name.to_owned(), |a| a.header.clone())
     };
-    let nobody = |column: &str, kind: Kind| Said {
-        customer: String::new(),
+    let bare = |customer: String, column: &str, kind: Kind| Said {
+        customer,
         column: column.to_owned(),
         kind,
         from: None,
         yes: false,
         text: String::new(),
     };
-    let mut all: Vec<Said> = read
-        .attributes
-        .iter()
-        .filter(|a| Kind::of(&a.name) == Some(Kind::Consent))
-        .map(|a| nobody(&a.name, Kind::Consent))
-        .collect();
+    let of_kind = |kind: Kind| read.attributes.iter().filter(move |a| Kind::of(&a.name) == Some(kind));
+    let columns = [Kind::Consent, Kind::Prohibition].map(|kind| of_kind(kind).map(|a| a.header.clone()).collect());
+    let mut all: Vec<Said> = of_kind(Kind::Consent).map(|a| bare(String::new(), &a.name, Kind::Consent)).collect();
+    // A customer whose cells are all empty is in the table too; who is not has been forgotten rather than asked.
+    if !all.is_empty() {
+        let ids = read::read_ids(path, &options.read)?;
+        all.extend(ids.into_iter().map(|id| bare(id, LISTED, Kind::Listed)));
+    }
     let rows = Frame::from_batches(batches);
     if rows.n_rows() == 0 {
-        return Ok(all);
+        return Ok(Table { said: all, columns });
     }
     let (ids, names, texts) = (rows.texts("customer_id")?, rows.texts("attribute")?, rows.texts("text")?);
     let (from, lines) = (rows.opt_instants("valid_from")?, rows.i64s("line_no")?);
@@ -358,14 +374,14 @@ fn said(config: &Config, path: &Path) -> Result<Vec<Said>> {
         if kind != Kind::Email && !yes && !NO.contains(&word.as_str()) {
             let header = header_of(&names[i]);
             return Err(Error::Input {
-                problem: format!("{header} of customer {} is '{text}', neither yes nor no", ids[i]),
+                problem: format!("{header} of customer '{}' is '{text}', neither yes nor no", ids[i]),
                 place: Some(format!("{}, row {}, column {header}", path.display(), lines[i])),
                 cure: "write yes or no, true or false, 1 or 0".to_owned(),
             });
         }
         all.push(Said { customer: ids[i].clone(), column: names[i].clone(), kind, from: from[i], yes, text });
     }
-    Ok(all)
+    Ok(Table { said: all, columns })
 }
 
 #[cfg(test)]
@@ -383,7 +399,7 @@ mod tests {
             std::fs::write(&config.constraints.suppress, suppress).unwrap();
         }
         let mut found = Permissions::default();
-        found.take(&said(&config, &people)?, Instant::parse(at).unwrap());
+        found.take(&said(&config, &people)?.said, Instant::parse(at).unwrap());
         found.suppress(&config)?;
         Ok(found)
     }
@@ -398,7 +414,7 @@ mod tests {
         assert_eq!(found.email("007"), Some("c@d.example"));
         assert_eq!(found.barred("8"), Some(Barred::Suppressed), "the list counts whatever the table says");
         assert_eq!(found.barred("9"), Some(Barred::NoConsent));
-        assert_eq!(found.barred("11"), Some(Barred::NoConsent), "who is not in the table has not consented");
+        assert_eq!(found.barred("11"), Some(Barred::NotInTable), "who is not in the table has not consented");
         assert_eq!(found.barred("10"), Some(Barred::Suppressed));
         assert_eq!(read(text, "", "2011-06-01").unwrap().barred("8"), None, "not yet withdrawn");
         assert_eq!(read(text, "", "2011-08-01").unwrap().barred("8"), Some(Barred::NoConsent));
@@ -408,9 +424,10 @@ mod tests {
     fn without_such_columns_everybody_may_be_contacted_and_words_that_say_nothing_are_refused() {
         assert_eq!(read("customer_id,region\n1,north\n", "", "2011-06-01").unwrap().barred("1"), None);
         let refused = read("customer_id,consent\n1,yes\n2,perhaps\n", "", "2011-06-01").unwrap_err().to_string();
-        assert!(refused.contains("neither yes nor no") && refused.contains("customer 2"), "{refused}");
-        let refused = read("customer_id\n1\n", "who\n1\n", "2011-06-01").unwrap_err().to_string();
-        assert!(refused.contains("no column customer_id"), "{refused}");
+        assert!(refused.contains("neither yes nor no") && refused.contains("customer '2'"), "{refused}");
+        let refused = read("customer_id\n1\n", "who\n1\n", "2011-06-01").unwrap_err();
+        assert!(refused.to_string().contains("never to be contacted cannot be used: never.csv"), "{refused}");
+        assert!(refused.hint().is_some_and(|cure| cure.contains("a column customer_id")), "{refused:?}");
     }
 
     fn permissions(list: &str) -> Result<Permissions> {
@@ -438,7 +455,23 @@ mod tests {
             assert_eq!(found.barred("123"), None);
         }
         let refused = permissions("name,e-mail\nA,a@b.c\n").unwrap_err().to_string();
-        assert!(refused.contains("no column customer_id") && refused.contains("e-mail"), "{refused}");
+        assert!(refused.contains("customer_id") && refused.contains("e-mail"), "{refused}");
+    }
+
+    #[test]
+    fn every_name_of_a_consent_is_read_and_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let people = dir.path().join("people.csv");
+        let names = NAMES[..CONSENTS + PROHIBITIONS].join(",");
+        let text = format!("customer_id,{names},email,newsletter\n1{},,no\n", ",no".repeat(CONSENTS + PROHIBITIONS));
+        std::fs::write(&people, text).unwrap();
+        let found = Permissions::of_table(&Config::default(), &people).unwrap();
+        let [consents, prohibitions] = found.columns();
+        assert_eq!((consents.len(), prohibitions.len()), (CONSENTS, PROHIBITIONS), "{consents:?} {prohibitions:?}");
+        assert_eq!(found.barred("1"), Some(Barred::NoConsent));
+        assert_eq!(Kind::of("Accepts Email Marketing"), Some(Kind::Consent));
+        assert_eq!(Kind::of("E-Mail Opt-Out"), Some(Kind::Prohibition));
+        assert_eq!(Kind::of("newsletter"), None, "who takes no newsletter may be called");
     }
 
     #[test]

@@ -55,6 +55,14 @@ impl Windows {
     }
 }
 
+/// How often a recipe is fitted on the windows of a run: on each of the two sets once and, where folds of customers stand
+/// for the window that calibrates, once for each fold; and on everything where a window was kept from the deployed one.
+#[must_use]
+pub(crate) fn fits(deployment: &Windows, evaluation: Option<&Windows>, folds: usize) -> usize {
+    let calibrated = |windows: &Windows| if windows.calibrate.is_some() { 1 } else { 1 + folds };
+    calibrated(deployment) + evaluation.map_or(0, calibrated) + usize::from(deployment.calibrate.is_some())
+}
+
 impl Timeline {
     /// The snapshots, ascending, the last of them `as_of`: every so many calendar months before it, as long as there
     /// are `min_history_days` of data to look back on.

@@ -1,6 +1,7 @@
 //! `tenure fetch`
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use tenure_stages::fetch::{self, DataSet, Network};
 
@@ -35,11 +36,11 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    pub(crate) fn run(self) -> Result<(), Error> {
+    pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         let known = fetch::online_retail_ii();
         let data = DataSet { url: self.url.unwrap_or(known.url.clone()), ..known };
         let network = Network { proxy: self.proxy.or_else(ui::proxy) };
-        let meter = ui::Meter::new();
+        let mut meter = ui::Meter::new(start);
         let fetched = fetch::fetch(&data, &self.dir, &network, &mut |bytes, total| meter.show(bytes, total))?;
         drop(meter);
         ui::show_fetched(&fetched, &data, self.format)

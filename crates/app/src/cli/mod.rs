@@ -16,9 +16,10 @@ mod value;
 
 use std::time::Instant;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Error;
+use crate::ui::{self, LogFormat};
 
 /// From a table of transactions to a retention decision that can be trusted.
 ///
@@ -37,6 +38,9 @@ Examples:
 Exit codes: 0 done, 1 checks failed (--strict, audit), 2 usage, input or configuration, 3 worth trying again."
 )]
 struct Cli {
+    /// Form of standard error: sentences, or one JSON event a line with how far each stage is.
+    #[arg(long, global = true, value_name = "FORM", value_enum, default_value_t)]
+    log_format: LogFormat,
     #[command(subcommand)]
     command: Command,
 }
@@ -64,14 +68,45 @@ enum Command {
     Sql(sql::Args),
 }
 
-/// Reads the arguments and does what they say. Usage errors end the process with exit code 2, as clap words them.
+/// Reads the arguments and does what they say.
+///
+/// # Errors
+/// [`Error::Usage`] for arguments that clap refuses; what the command refuses.
 pub(crate) fn main(start: Instant) -> Result<(), Error> {
-    match Cli::parse().command {
+    let matches = match Cli::command().try_get_matches() {
+        // Help and version are answers.
+        Err(usage) if !usage.use_stderr() => return usage.print().map_err(Error::Stdout),
+        Err(usage) => {
+            if asks_for_events() {
+                ui::log_as(LogFormat::Json);
+            }
+            return Err(Error::Usage(usage));
+        }
+        Ok(matches) => matches,
+    };
+    let cli = Cli::from_arg_matches(&matches).map_err(Error::Usage)?;
+    ui::log_as(cli.log_format);
+    ui::run_begins(matches.subcommand_name().unwrap_or_default());
+    obey(cli.command, start)?;
+    ui::run_ends(start.elapsed());
+    Ok(())
+}
+
+/// Whether arguments that cannot be understood as a whole ask for events.
+#[allow(clippy::disallowed_methods, reason = "arguments belong to this crate")]
+fn asks_for_events() -> bool {
+    let words: Vec<_> = std::env::args_os().collect();
+    words.iter().any(|word| word == "--log-format=json")
+        || words.windows(2).any(|pair| pair[0] == "--log-format" && pair[1] == "json")
+}
+
+fn obey(command: Command, start: Instant) -> Result<(), Error> {
+    match command {
         Command::Init(args) => args.run(),
         Command::Run(args) => args.run(start),
         Command::Demo(args) => args.run(start),
         Command::Generate(args) => args.run(),
-        Command::Fetch(args) => args.run(),
+        Command::Fetch(args) => args.run(start),
         Command::Ingest(args) => args.run(start),
         Command::Validate(args) => args.run(start),
         Command::Clean(args) => args.run(start),

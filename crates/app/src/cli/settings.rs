@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
+use serde_json::Value;
 use tenure_stages::config::{
     Clusters, Config, ConfigError, DateOrder, Method, OfferTable, Overrides, RfmTies, SegmentMap,
 };
@@ -100,9 +101,10 @@ pub(crate) struct Planning {
     /// Table of offers [default: retention].
     #[arg(long, value_name = "TABLE", value_parser = words(&[OfferTable::WORDS]))]
     offers: Option<String>,
-    /// Most customers an offer may go to, such as Premium=10%, Premium=0.1 or Premium=500; may be repeated.
-    #[arg(long = "cap", value_name = "TIER=SHARE", value_parser = cap)]
-    caps: Vec<(String, f64)>,
+    /// Most customers an offer may go to, such as Premium=10%, Premium=0.1 or Premium=500 (1 is one customer, 1.0 all of
+    /// them); may be repeated.
+    #[arg(long = "cap", value_name = "TIER=LIMIT", value_parser = cap)]
+    caps: Vec<(String, Value)>,
     /// How the plan is found; exact closes the gap to 0, greedy = highest expected value first [default: optimal].
     #[arg(long, value_parser = words(&[Method::WORDS]))]
     method: Option<String>,
@@ -138,14 +140,13 @@ pub(super) fn words(lists: &[&[&'static str]]) -> clap::builder::PossibleValuesP
     lists.concat().into()
 }
 
-fn cap(text: &str) -> Result<(String, f64), String> {
-    let (name, limit) = text.rsplit_once('=').ok_or("write TIER=SHARE, such as Premium=10%")?;
-    let (digits, unit) = limit.strip_suffix('%').map_or((limit, 1.0), |digits| (digits, 100.0));
-    let limit: f64 = digits.trim().parse().map_err(|_| format!("{limit} is no number"))?;
-    if unit > 1.0 && limit > unit {
-        return Err(format!("{}% is more than all customers; write a number of them without the %", digits.trim()));
-    }
-    Ok((name.trim().to_owned(), limit / unit))
+/// `TIER=LIMIT`; what the limit is the configuration's rule says: 500 and 1 are counts, 0.1 and 10% shares.
+fn cap(text: &str) -> Result<(String, Value), String> {
+    let (name, limit) = text.rsplit_once('=').ok_or("write TIER=LIMIT, such as Premium=10%")?;
+    let limit = limit.trim();
+    let whole = limit.parse::<i64>().map(Value::from);
+    let limit = whole.or_else(|_| limit.parse::<f64>().map(Value::from)).unwrap_or_else(|_| limit.into());
+    Ok((name.trim().to_owned(), limit))
 }
 
 impl Common {
@@ -184,7 +185,7 @@ impl Common {
 
     /// Calls `work` with everything of the outside world that it may use.
     pub(crate) fn in_world<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
-        let progress = ui::Watcher::new();
+        let progress = ui::Watcher::new(start);
         let elapsed = move || start.elapsed();
         let threads = match config.run.threads {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -288,12 +289,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caps_are_shares_percentages_or_counts() {
-        assert_eq!(cap("Premium=0.1").unwrap(), ("Premium".to_owned(), 0.1));
-        assert_eq!(cap("Premium = 10%").unwrap(), ("Premium".to_owned(), 0.1));
-        assert_eq!(cap("A=B=500").unwrap(), ("A=B".to_owned(), 500.0));
+    fn caps_are_counts_shares_or_percentages() {
+        let read = |text: &str| cap(text).unwrap();
+        assert_eq!(read("Premium=0.1"), ("Premium".to_owned(), 0.1.into()));
+        assert_eq!(read("Premium = 10%"), ("Premium".to_owned(), "10%".into()));
+        assert_eq!(read("A=B=500"), ("A=B".to_owned(), 500.into()));
+        assert!(read("Premium=1").1.is_u64() && read("Premium=1.0").1.is_f64());
         assert!(cap("Premium").is_err());
-        assert!(cap("Premium=ten").is_err());
-        assert!(cap("Premium=200%").unwrap_err().contains("more than all customers"));
     }
 }

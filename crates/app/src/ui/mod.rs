@@ -6,8 +6,10 @@ mod audit;
 mod backtest;
 mod compare;
 mod describe;
+mod event;
 mod hindsight;
 mod number;
+mod pace;
 mod plan;
 mod portrait;
 mod preview;
@@ -42,6 +44,7 @@ use tenure_stages::value::alone::Answer as Alone;
 use crate::error::Error;
 
 pub(crate) use answer::{Answer, AnswerFormat};
+pub(crate) use event::{Event, LogFormat, is_logged, log_as, run_begins, run_ends, without_data};
 pub(crate) use progress::{Meter, Watcher};
 
 /// Form of the answer.
@@ -94,98 +97,10 @@ pub(crate) fn stderr_style() -> Style {
 
 /// Says something by the way, on standard error. If nobody can hear it, the work goes on.
 pub(crate) fn note(words: &str) {
+    if is_logged() {
+        return Event::saying("note", words).tell();
+    }
     let _ = writeln!(std::io::stderr(), "{words}");
-}
-
-/// Shows the result of a whole run.
-pub(crate) fn show_summary(summary: &Summary, format: Format) -> Result<(), Error> {
-    let text = match format {
-        Format::Table => screen::end_screen(summary, Style::of(std::io::stdout().is_terminal())),
-        Format::Json => json(&as_value(summary)),
-        Format::Csv => csv(&as_value(summary)),
-    };
-    print(&text)
-}
-
-/// Shows the result of one stage; what its reader must know goes to standard error.
-pub(crate) fn show_stage(report: &StageReport, format: Format) -> Result<(), Error> {
-    if !matches!(format, Format::Json | Format::Csv) {
-        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
-    }
-    match format {
-        Format::Table => print(&stage::page(report)),
-        Format::Json => print(&json(&as_value(report))),
-        Format::Csv => print(&csv(&as_value(report))),
-    }
-}
-
-/// Shows how the contest of the models ended.
-pub(crate) fn show_backtest(report: &StageReport, facts: &Backtest, format: Format) -> Result<(), Error> {
-    if !matches!(format, Format::Json | Format::Csv) {
-        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
-    }
-    match format {
-        Format::Table => print(&backtest::page(facts, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(facts))),
-        Format::Csv => print(&csv(&as_value(facts))),
-    }
-}
-
-/// Shows an earlier plan beside what customers did.
-pub(crate) fn show_hindsight(report: &StageReport, found: &Outcomes, format: Format) -> Result<(), Error> {
-    if !matches!(format, Format::Json | Format::Csv) {
-        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
-    }
-    match format {
-        Format::Table => print(&hindsight::page(found, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(found))),
-        Format::Csv => print(&csv(&as_value(found))),
-    }
-}
-
-/// Shows one customer.
-pub(crate) fn show_portrait(portrait: &Portrait, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&portrait::page(portrait, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(portrait))),
-        Format::Csv => print(&csv(&as_value(portrait))),
-    }
-}
-
-/// Shows two plans side by side.
-pub(crate) fn show_diff(diff: &Diff, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&plan::diff(diff)),
-        Format::Json => print(&json(&as_value(diff))),
-        Format::Csv => print(&csv(&as_value(diff))),
-    }
-}
-
-/// Shows two runs side by side.
-pub(crate) fn show_comparison(found: &Comparison, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&compare::page(found)),
-        Format::Json => print(&json(&as_value(found))),
-        Format::Csv => print(&csv(&as_value(found))),
-    }
-}
-
-/// Shows what became of a list.
-pub(crate) fn show_exported(exported: &Exported, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&plan::exported(exported)),
-        Format::Json => print(&json(&as_value(exported))),
-        Format::Csv => print(&csv(&as_value(exported))),
-    }
-}
-
-/// Shows what the audit found.
-pub(crate) fn show_audit(facts: &Facts, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&audit::page(facts, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(facts))),
-        Format::Csv => print(&csv(&as_value(facts))),
-    }
 }
 
 /// The proxy that the environment names.
@@ -195,10 +110,74 @@ pub(crate) fn proxy() -> Option<String> {
     ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find_map(named)
 }
 
+/// Shows what was found: a page for people, one JSON object or one row per figure for programs.
+fn show(found: &impl serde::Serialize, format: Format, page: impl FnOnce(Style) -> String) -> Result<(), Error> {
+    print(&match format {
+        Format::Table => page(Style::of(std::io::stdout().is_terminal())),
+        Format::Json => json(&as_value(found)),
+        Format::Csv => csv(&as_value(found)),
+    })
+}
+
+/// Says beside a page what its reader must know; JSON and CSV hold it, and events have told it.
+fn warn(report: &StageReport, format: Format) {
+    if format == Format::Table && !is_logged() {
+        report.warnings.iter().for_each(|warning| note(&format!("note: {warning}")));
+    }
+}
+
+/// Shows the result of a whole run.
+pub(crate) fn show_summary(summary: &Summary, format: Format) -> Result<(), Error> {
+    show(summary, format, |style| screen::end_screen(summary, style))
+}
+
+/// Shows the result of one stage; what its reader must know goes to standard error.
+pub(crate) fn show_stage(report: &StageReport, format: Format) -> Result<(), Error> {
+    warn(report, format);
+    show(report, format, |_| stage::page(report))
+}
+
+/// Shows how the contest of the models ended.
+pub(crate) fn show_backtest(report: &StageReport, facts: &Backtest, format: Format) -> Result<(), Error> {
+    warn(report, format);
+    show(facts, format, |style| backtest::page(facts, style))
+}
+
+/// Shows an earlier plan beside what customers did.
+pub(crate) fn show_hindsight(report: &StageReport, found: &Outcomes, format: Format) -> Result<(), Error> {
+    warn(report, format);
+    show(found, format, |style| hindsight::page(found, style))
+}
+
+/// Shows one customer.
+pub(crate) fn show_portrait(portrait: &Portrait, format: Format) -> Result<(), Error> {
+    show(portrait, format, |style| portrait::page(portrait, style))
+}
+
+/// Shows two plans side by side.
+pub(crate) fn show_diff(diff: &Diff, format: Format) -> Result<(), Error> {
+    show(diff, format, |_| plan::diff(diff))
+}
+
+/// Shows two runs side by side.
+pub(crate) fn show_comparison(found: &Comparison, format: Format) -> Result<(), Error> {
+    show(found, format, |_| compare::page(found))
+}
+
+/// Shows what became of a list.
+pub(crate) fn show_exported(exported: &Exported, format: Format) -> Result<(), Error> {
+    show(exported, format, |_| plan::exported(exported))
+}
+
+/// Shows what the audit found.
+pub(crate) fn show_audit(facts: &Facts, format: Format) -> Result<(), Error> {
+    show(facts, format, |style| audit::page(facts, style))
+}
+
 /// Shows what was fetched.
 pub(crate) fn show_fetched(fetched: &Fetched, data: &DataSet, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&format!(
+    show(fetched, format, |_| {
+        format!(
             "{}: {} rows{}\n  {}\n  BLAKE3 {}\nNext: tenure run {}\n",
             fetched.path.display(),
             fetched.rows,
@@ -206,55 +185,36 @@ pub(crate) fn show_fetched(fetched: &Fetched, data: &DataSet, format: Format) ->
             data.origin,
             fetched.blake3,
             fetched.path.display()
-        )),
-        Format::Json => print(&json(&as_value(fetched))),
-        Format::Csv => print(&csv(&as_value(fetched))),
-    }
+        )
+    })
 }
 
 /// Shows how files would be read.
 pub(crate) fn show_preview(files: &[Understood], format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&preview::page(files, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(&files))),
-        Format::Csv => print(&csv(&as_value(&files))),
-    }
+    show(&files, format, |style| preview::page(files, style))
 }
 
 /// Shows coverage, spread and drift of the features.
 pub(crate) fn show_features(found: &Description, format: Format) -> Result<(), Error> {
     match format {
-        Format::Table => print(&describe::page(found, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(found))),
         Format::Csv => print(&describe::csv(found)),
+        Format::Table | Format::Json => show(found, format, |style| describe::page(found, style)),
     }
 }
 
 /// Shows how many customers a saved model has put where.
 pub(crate) fn show_scored(scored: &Scored, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&segment::scored(scored)),
-        Format::Json => print(&json(&as_value(scored))),
-        Format::Csv => print(&csv(&as_value(scored))),
-    }
+    show(scored, format, |_| segment::scored(scored))
 }
 
 /// Shows what a saved model has said of the customers of a table.
 pub(crate) fn show_forecast(scored: &pipeline::Scored, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&stage::scored(scored)),
-        Format::Json => print(&json(&as_value(scored))),
-        Format::Csv => print(&csv(&as_value(scored))),
-    }
+    show(scored, format, |_| stage::scored(scored))
 }
 
 /// Shows what a buy-till-you-die model says of one file.
 pub(crate) fn show_alone(answer: &Alone, format: Format) -> Result<(), Error> {
-    match format {
-        Format::Table => print(&alone::page(answer, Style::of(std::io::stdout().is_terminal()))),
-        Format::Json => print(&json(&as_value(answer))),
-        Format::Csv => print(&csv(&as_value(answer))),
-    }
+    show(answer, format, |style| alone::page(answer, style))
 }
 
 /// Shows the tables of a run.

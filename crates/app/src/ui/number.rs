@@ -45,6 +45,13 @@ pub(super) fn signed_percent(share: f64) -> String {
     if share > 0.0 && text != "0.0 %" { format!("+{text}") } else { text }
 }
 
+/// A signed difference of two shares in percentage points with one decimal.
+pub(super) fn signed_points(difference: f64) -> String {
+    let text = fixed(difference * 100.0, 1);
+    let sign = if difference > 0.0 && text != "0.0" { "+" } else { "" };
+    format!("{sign}{text} points")
+}
+
 /// What `form` makes of a number that may be missing.
 pub(super) fn or_nothing(number: Option<f64>, form: impl Fn(f64) -> String) -> String {
     number.map_or_else(|| NOTHING.to_owned(), form)
@@ -81,6 +88,10 @@ mod tests {
         assert_eq!(signed_percent(0.031), "+3.1 %");
         assert_eq!(signed_percent(-0.031), "-3.1 %");
         assert_eq!(signed_percent(0.0), "0.0 %");
+        assert_eq!(
+            [0.031, -0.031, 0.0, -0.0004].map(signed_points),
+            ["+3.1 points", "-3.1 points", "0.0 points", "0.0 points"]
+        );
         assert_eq!(or_nothing(None, money), "–");
         assert_eq!(fixed(f64::INFINITY, 1), "inf");
     }

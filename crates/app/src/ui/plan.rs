@@ -4,7 +4,7 @@ use tenure_stages::allocate::Facts;
 use tenure_stages::allocate::diff::Diff;
 use tenure_stages::export::Exported;
 
-use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_percent};
+use super::number::{count, fixed, money, money_like, or_nothing, percent, signed_points};
 use super::table::{columns, wrap};
 
 const WIDTH: usize = 100;
@@ -59,11 +59,20 @@ pub(super) fn page(facts: &Facts) -> Vec<String> {
         }
         lines.extend(columns(&limits));
     }
+    lines.push(format!("  {}", price(facts)));
     lines.extend(wrap(&doubt(facts), 2, WIDTH, 4));
     for (why, customers) in &facts.barred {
         lines.push(format!("  {} customers are not contacted: {why}.", count(*customers)));
     }
     lines
+}
+
+/// What the budget is worth at its end.
+fn price(facts: &Facts) -> String {
+    match facts.shadow_price {
+        price if price > 0.0 => format!("One more unit of budget would add {} to the net.", fixed(price, 2)),
+        _ => "More budget would add nothing to the net.".to_owned(),
+    }
 }
 
 /// What may come of the plan.
@@ -93,7 +102,8 @@ pub(super) fn diff(diff: &Diff) -> String {
     let mut table = vec![vec![String::new(), diff.a.clone(), diff.b.clone(), "change".to_owned()]];
     for sum in &diff.sums {
         let in_money = money_like([sum.a, sum.b].into_iter());
-        table.push(vec![sum.what.clone(), in_money(sum.a), in_money(sum.b), in_money(sum.b - sum.a)]);
+        let form = |v: f64| if sum.is_count { fixed(v, 0) } else { in_money(v) };
+        table.push(vec![sum.what.clone(), form(sum.a), form(sum.b), form(sum.b - sum.a)]);
     }
     let mut lines = columns(&table);
     lines.push(format!("  {} customers have the same offer in both.", count(diff.same)));
@@ -104,7 +114,7 @@ pub(super) fn diff(diff: &Diff) -> String {
                 of.from.clone(),
                 of.to.clone(),
                 count(of.customers),
-                or_nothing(of.p_churn_change, signed_percent),
+                or_nothing(of.p_churn_change, signed_points),
                 or_nothing(of.value_change, money),
             ]);
         }
@@ -123,6 +133,11 @@ pub(super) fn exported(of: &Exported) -> String {
         of.target.name(),
         of.to
     )];
+    if let (Some(consents), Some(prohibitions)) = (&of.consent_columns, &of.prohibition_columns) {
+        let taken = |columns: &[String]| if columns.is_empty() { "no column".to_owned() } else { columns.join(", ") };
+        let words = format!("Taken for consent: {}; for a prohibition: {}.", taken(consents), taken(prohibitions));
+        lines.extend(wrap(&words, 2, WIDTH, 4));
+    }
     for (why, customers) in &of.rejected {
         lines.push(format!("  {} left out: {why}", count(*customers)));
     }
@@ -138,4 +153,74 @@ pub(super) fn exported(of: &Exported) -> String {
         ));
     }
     lines.join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use tenure_stages::allocate::diff::{Move, Sum};
+    use tenure_stages::export::Target;
+
+    use super::*;
+
+    #[test]
+    fn two_plans_differ_in_whole_customers_and_in_points() {
+        let sum = |what: &str, a: f64, b: f64, is_count: bool| Sum { what: what.to_owned(), a, b, is_count };
+        let found = Diff {
+            a: "may".to_owned(),
+            b: "june".to_owned(),
+            sums: vec![
+                sum("customers", 960.0, 958.0, true),
+                sum("spend", 480.5, 500.0, false),
+                sum("customers with Light", 3.0, 12.0, true),
+            ],
+            same: 940,
+            moves: vec![Move {
+                from: "Light".to_owned(),
+                to: "None".to_owned(),
+                customers: 4,
+                p_churn_change: Some(-0.0312),
+                value_change: Some(12.5),
+            }],
+        };
+        insta::assert_snapshot!(format!("tenure allocate --diff may june\n{}", diff(&found)), @r"
+        tenure allocate --diff may june
+                                   may    june  change
+          customers                960     958      -2
+          spend                 480.50  500.00   19.50
+          customers with Light       3      12       9
+          940 customers have the same offer in both.
+          from     to  customers  churn probability  value
+          Light  None          4        -3.1 points  12.50
+          Churn probability and value: their mean change among these customers.
+        ");
+    }
+
+    #[test]
+    fn an_export_says_what_it_took_for_consent_and_who_was_left_out() {
+        let mut found = Exported {
+            target: Target::Generic,
+            to: "list.csv".to_owned(),
+            as_of: "2011-06-01".to_owned(),
+            customers: 35,
+            consent_columns: Some(vec!["Accepts Email Marketing".to_owned()]),
+            prohibition_columns: Some(Vec::new()),
+            rejected: BTreeMap::from([("not in the table of customers, which says who consents".to_owned(), 2)]),
+            rejects: Some("list_rejects.csv".to_owned()),
+            since: None,
+            added: 0,
+            removed: 0,
+            changed: 0,
+            changes: None,
+        };
+        insta::assert_snapshot!(exported(&found), @r"
+        35 customers of the plan as of 2011-06-01 for other programs: list.csv
+          Taken for consent: Accepts Email Marketing; for a prohibition: no column.
+          2 left out: not in the table of customers, which says who consents
+          listed in list_rejects.csv
+        ");
+        (found.consent_columns, found.prohibition_columns) = (None, None);
+        assert!(!exported(&found).contains("Taken for"), "no table was read");
+    }
 }

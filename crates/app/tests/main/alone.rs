@@ -133,12 +133,12 @@ fn what_cannot_be_is_refused_with_row_and_column() {
     for (row, says, place) in [
         ("-1,0,9", "frequency in row 3 of t.csv is -1, below 0", "row 3, column frequency"),
         ("1.5,2,9", "frequency in row 3 of t.csv is 1.5, which is no count", "column frequency"),
-        ("two,2,9", "frequency in row 3 of t.csv is \"two\", which is no number", "column frequency"),
+        ("two,2,9", "frequency in row 3 of t.csv is 'two', which is no number", "column frequency"),
         ("1,10,9", "recency in row 3 of t.csv is 10, later than T 9", "row 3, column recency"),
         ("0,2,9", "recency in row 3 of t.csv is 2, but frequency is 0", "column recency"),
         ("2,0,9", "recency in row 3 of t.csv is 0, but frequency is 2", "column recency"),
-        ("1,2,long", "T in row 3 of t.csv is \"long\", which is no number", "row 3, column T"),
-        ("1,2,inf", "T in row 3 of t.csv is \"inf\", which is no number", "column T"),
+        ("1,2,long", "T in row 3 of t.csv is 'long', which is no number", "row 3, column T"),
+        ("1,2,inf", "T in row 3 of t.csv is 'inf', which is no number", "column T"),
         ("1,2,", "T in row 3 of t.csv is empty", "column T"),
         ("1,2", "row 3 of t.csv has 2 cells, and the header has 3", "t.csv, row 3"),
     ] {
@@ -148,7 +148,7 @@ fn what_cannot_be_is_refused_with_row_and_column() {
     let error = value("t.csv", "x,t_x,T,zbar\n1,2,9,-5\n", "bg-nbd");
     assert!(error.contains("zbar in row 1 of t.csv is -5, below 0"), "{error}");
     let error = value("t.csv", "customer_id,x,t_x,T\na,1,2,9\na,1,2,9\n", "bg-nbd");
-    assert!(error.contains("customer_id in row 2 of t.csv is a again, as in row 1"), "{error}");
+    assert!(error.contains("customer_id in row 2 of t.csv is 'a' again, as in row 1"), "{error}");
     let error = value("t.csv", "frequency,recency\n1,2\n", "bg-nbd");
     assert!(error.contains("no column T") && error.contains("it has frequency, recency"), "{error}");
     let error = value("t.csv", "frequency,recency,periods\n1,2,6\n", "pareto-nbd");
@@ -274,6 +274,15 @@ fn one_customer_is_drawn_over_its_history() {
     for ending in ["svg", "png", "csv"] {
         assert!(dir.path().join(format!("p_alive_history.{ending}")).exists(), "{ending}");
     }
+    assert!(!answer["notes"].to_string().contains("is replaced"), "{}", answer["notes"]);
+    let again = json(dir.path(), &ask("00004").each_ref().map(String::as_str));
+    assert!(
+        again["notes"].to_string().contains("the picture p_alive_history of an earlier call"),
+        "{}",
+        again["notes"]
+    );
+    let nobody = refused(dir.path(), &ask("  ").each_ref().map(String::as_str));
+    assert!(nobody.contains("--customer names nobody"), "{nobody}");
     let unknown = refused(dir.path(), &ask("nobody").each_ref().map(String::as_str));
     assert!(unknown.contains("nobody") && unknown.contains("orders.csv"), "{unknown}");
 }

@@ -112,7 +112,7 @@ fn usage_errors_end_with_2_and_suggest() {
         (&["run"], "<FILE>"),
         (&["run", "x.csv", "--budgte", "5"], "'--budget'"),
         (&["run", "x.csv", "--offers", "gold"], "retention"),
-        (&["run", "x.csv", "--cap", "Premium"], "TIER=SHARE"),
+        (&["run", "x.csv", "--cap", "Premium"], "TIER=LIMIT"),
         (&["allocate", "--budget", "much"], "--budget"),
         (&["run", "x.csv", "--format", "xml"], "json"),
     ] {
@@ -180,6 +180,8 @@ fn a_wrong_flag_is_named() {
         (["--threads", "99999"], "`run.threads` cannot be 99999", "--threads"),
         (["--cap", "Premum=0.1"], "there is no setting `constraints.caps.Premum`", "--cap"),
         (["--cap", "Premium=-1"], "`constraints.caps.Premium` cannot be -1", "--cap"),
+        (["--cap", "Premium=ten"], "`constraints.caps.Premium` cannot be \"ten\"", "--cap"),
+        (["--cap", "Premium=200%"], "`constraints.caps.Premium` cannot be \"200%\"", "--cap"),
     ] {
         let error = refused(dir.path(), &["run", "shop.csv", flags[0], flags[1]]);
         assert!(error.starts_with(&format!("{sentence}\n  where: {flag} on the command line\n")), "{error}");

@@ -5,6 +5,7 @@ mod browser;
 mod cli;
 mod crash;
 mod documents;
+mod events;
 mod house;
 mod query;
 mod surroundings;

@@ -36,6 +36,8 @@ pub struct Sum {
     pub a: f64,
     /// In the second.
     pub b: f64,
+    /// Whether it counts customers; else it is money.
+    pub is_count: bool,
 }
 
 /// Customers whose offer changed.
@@ -97,13 +99,18 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
         .collect();
     moves.sort_by(|x, y| y.customers.cmp(&x.customers).then_with(|| (&x.from, &x.to).cmp(&(&y.from, &y.to))));
     let [one, two] = &facts;
-    let of = |what: &str, f: &dyn Fn(&Facts) -> f64| Sum { what: what.to_owned(), a: f(one), b: f(two) };
+    let of = |what: &str, is_count: bool, f: &dyn Fn(&Facts) -> f64| Sum {
+        what: what.to_owned(),
+        a: f(one),
+        b: f(two),
+        is_count,
+    };
     let mut sums = vec![
-        of("customers", &|f| f.customers as f64),
-        of("budget", &|f| f.budget),
-        of("spend", &|f| f.spend),
-        of("expected net", &|f| f.net),
-        of("one more unit of budget", &|f| f.shadow_price),
+        of("customers", true, &|f| f.customers as f64),
+        of("budget", false, &|f| f.budget),
+        of("spend", false, &|f| f.spend),
+        of("expected net", false, &|f| f.net),
+        of("one more unit of budget", false, &|f| f.shadow_price),
     ];
     let mut names: Vec<&str> = facts.iter().flat_map(|f| f.tiers.iter().map(|t| t.offer.as_str())).collect();
     names.dedup();
@@ -112,7 +119,7 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
         if !seen.contains(&name) {
             seen.push(name);
             let count = |f: &Facts| f.tiers.iter().find(|t| t.offer == name).map_or(0.0, |t| t.customers as f64);
-            sums.push(of(&format!("customers with {name}"), &count));
+            sums.push(of(&format!("customers with {name}"), true, &count));
         }
     }
     Ok(Diff { a: a.display().to_string(), b: b.display().to_string(), sums, same, moves })

@@ -10,7 +10,7 @@ use super::Doubt;
 use super::people::People;
 use crate::artifact::RunFolder;
 use crate::config::{self, Config, is_assumed};
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::summary::{ChurnQuality, Finding, ValueQuality};
 
@@ -59,6 +59,7 @@ pub(super) fn doubt(
     allowed: &[bool],
     plan: &mut Plan,
     warnings: &mut Vec<String>,
+    steps: &Steps<'_>,
 ) -> Result<Doubted> {
     let failed = Error::math("the draws of what may be");
     let churn_logit_sd = churn_logit_sd(run)?;
@@ -99,8 +100,15 @@ pub(super) fn doubt(
     };
     let nets = draws.nets(&plan.choice).map_err(failed)?;
     let net = Distribution::new(&nets, alpha).map_err(Error::math("the distribution of the net"))?;
-    let again =
-        decision.stability(&plan.choice, risk::REOPTIMISED).map_err(Error::math("the stability of the assignments"))?;
+    steps.plan(Some(risk::REOPTIMISED.min(risk::DRAWS)), "draws");
+    let counted = |net: &[f64], cost: &[f64]| {
+        let made = anew(net, cost);
+        steps.done(1);
+        made
+    };
+    let again = Decision { solve: &counted, ..decision }
+        .stability(&plan.choice, risk::REOPTIMISED)
+        .map_err(Error::math("the stability of the assignments"))?;
     if again.without_plan > 0 {
         warnings.push(format!(
             "under {} of {} draws no plan that keeps all limits was found; there no assignment counts as stable",

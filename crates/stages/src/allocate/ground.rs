@@ -42,8 +42,8 @@ impl Ground {
         let (strangers, listed) = permissions.strangers(&people.ids);
         if let Some(first) = strangers.first() {
             warnings.push(format!(
-                "{} of the {listed} on the list of suppressed customers ({}) are no customers of this run, such as {first}: ids \
-                 are compared as text",
+                "{} of the {listed} on the list of suppressed customers ({}) are no customers of this run, such as '{first}': \
+                 ids are compared as text",
                 strangers.len(),
                 config.constraints.suppress
             ));

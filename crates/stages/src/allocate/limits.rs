@@ -6,7 +6,7 @@ use tenure_math::allocate::expected::OfferTable;
 use tenure_math::allocate::{Limit, Measure};
 
 use super::people::People;
-use crate::config::{Cap, Config};
+use crate::config::Config;
 use crate::error::{Error, Result};
 
 /// A limit with the numbers that it refers to.
@@ -30,7 +30,7 @@ impl Asked {
     pub(super) fn of(config: &Config, table: &OfferTable, people: &People) -> Result<Self> {
         let n = people.ids.len() as u64;
         let mut all = Vec::new();
-        let most = Cap::from_setting(config.constraints.max_contacts).customers(n);
+        let most = config.constraints.max_contacts.customers(n);
         if most < n {
             all.push(One {
                 name: "contacts".to_owned(),

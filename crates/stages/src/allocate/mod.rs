@@ -25,7 +25,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::RunFolder;
 use crate::config::{Config, Method, RateKind};
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use ground::Ground;
 
@@ -214,7 +214,7 @@ pub struct RateRow {
 /// # Errors
 /// Engine and file errors; a refused computation; [`Error::Input`] naming limits that cannot be kept together;
 /// [`Error::Corrupt`] when the plan's own arithmetic does not hold.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let mut warnings = Vec::new();
     let ground = Ground::of(config, engine, run, &mut warnings)?;
     let limits = ground.limits();
@@ -224,6 +224,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         Method::Exact => allocate::exact(&problem, NODES),
         Method::Optimal | Method::Greedy => allocate::solve(&problem),
     };
+    let infeasible = |error| infeasible(error, &problem);
     let best = made.map_err(infeasible)?;
     let greedy = allocate::greedy(&problem).map_err(infeasible)?;
     let mut plan = match config.constraints.method {
@@ -246,7 +247,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
             plan.nodes, plan.gap
         ));
     }
-    let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings)?;
+    let doubt = doubt::doubt(config, run, table, people, &problem, allowed, &mut plan, &mut warnings, steps)?;
     let curve = curve(&problem, config.budget())?;
     let facts = tell::Told {
         config,
@@ -299,14 +300,17 @@ fn distance(facts: &Facts) -> String {
     }
 }
 
-/// Limits that cannot be kept together are the user's to change.
-fn infeasible(error: tenure_math::Error) -> Error {
+/// Limits that cannot be kept together are the user's to change; money is asked for only where it would help.
+fn infeasible(error: tenure_math::Error, problem: &Problem<'_>) -> Error {
     match error {
-        tenure_math::Error::Infeasible { reason } => Error::Input {
-            problem: format!("no plan keeps all limits: {reason}"),
-            place: None,
-            cure: "relax one of these limits under [constraints], or raise --budget".to_owned(),
-        },
+        tenure_math::Error::Infeasible { reason } => {
+            let is_dear = allocate::solve(&Problem { budget: None, ..*problem }).is_ok();
+            let cure = match is_dear {
+                true => "relax one of these limits under [constraints], or raise --budget",
+                false => "relax one of these limits under [constraints]: no budget is enough for all of them",
+            };
+            Error::Input { problem: format!("no plan keeps all limits: {reason}"), place: None, cure: cure.to_owned() }
+        }
         other => Error::math("the plan")(other),
     }
 }
@@ -339,6 +343,7 @@ pub(crate) fn offer_table(config: &Config) -> OfferTable {
 
 /// Net against budget, from nothing to where more money brings nothing.
 fn curve(problem: &Problem<'_>, budget: f64) -> Result<Vec<CurveRow>> {
+    let infeasible = |error| infeasible(error, problem);
     let unlimited = allocate::solve(&Problem { budget: None, ..*problem }).map_err(infeasible)?;
     let top = unlimited.spend.max(budget);
     let mut budgets: Vec<f64> =

@@ -71,7 +71,7 @@ pub(crate) fn rivals(config: &Config, engine: &Engine, run: &RunFolder, random: 
     let limits = ground.limits();
     let problem = ground.problem(&limits);
     let of = &ground.people.prospects;
-    let greedy = allocate::greedy(&problem).map_err(infeasible)?.choice;
+    let greedy = allocate::greedy(&problem).map_err(|e| infeasible(e, &problem))?.choice;
     let (by_value, by_risk) = (ranked(&problem, None, |i| of[i].value).0, ranked(&problem, None, |i| of[i].p_churn).0);
     let mean_cost = |k: usize| problem.cost.iter().skip(k).step_by(problem.offers.max(1)).sum::<f64>();
     let cheapest = (0..problem.offers).min_by(|&a, &b| mean_cost(a).total_cmp(&mean_cost(b)));

@@ -47,7 +47,8 @@ impl Told<'_> {
             *barred.entry(why.word().to_owned()).or_insert(0) += 1;
         }
         let anew = |net: &[f64], cost: &[f64]| solve_near(&Problem { net, cost, ..*problem }, &plan.choice);
-        let rates = explain::rate_sensitivity(table, &people.prospects, &plan.choice, &anew).map_err(infeasible)?;
+        let rates = explain::rate_sensitivity(table, &people.prospects, &plan.choice, &anew)
+            .map_err(|e| infeasible(e, problem))?;
         let caps = |k: usize| problem.caps[k].map(|cap| cap as f64);
         let facts = Facts {
             table: table.name.clone(),

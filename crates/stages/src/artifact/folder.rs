@@ -27,6 +27,8 @@ pub struct RunFolder {
     work: PathBuf,
     manifest: Manifest,
     timings: Timings,
+    /// Seconds of each stage when it was last computed, by any build.
+    before: BTreeMap<String, f64>,
     /// Names of the files in `work` that belong to this run.
     mine: BTreeSet<String>,
     /// Whether one of them was not taken over.
@@ -42,7 +44,7 @@ pub struct RunFolder {
 struct Timings {
     /// The build of tenure that made the run: another one takes nothing over.
     build: String,
-    /// Seconds of each stage.
+    /// Seconds of each stage when it was computed.
     seconds: BTreeMap<String, f64>,
 }
 
@@ -80,6 +82,10 @@ impl RunFolder {
         let layout = Layout::lock(out, &caller.holder)?;
         let work = layout.next();
         let left = Known::read(work.clone(), &caller.build);
+        let seconds =
+            |folder: &Path| read_json::<Timings>(&folder.join(TIMINGS)).ok().flatten().unwrap_or_default().seconds;
+        let mut before = layout.published().map(|folder| seconds(&folder)).unwrap_or_default();
+        before.extend(seconds(&work));
         // What no finished stage accounts for was being written when the process ended.
         keep_only(&work, &|path| {
             let name = name_in(&work, path);
@@ -96,6 +102,7 @@ impl RunFolder {
             room,
             manifest: Manifest::default(),
             timings: Timings { build: caller.build.clone(), ..Timings::default() },
+            before,
             mine: BTreeSet::new(),
             has_new: false,
             known: left.into_iter().chain(published).collect(),
@@ -123,6 +130,18 @@ impl RunFolder {
     /// Takes nothing over from earlier runs.
     pub fn forget(&mut self) {
         self.known.clear();
+    }
+
+    /// How long a stage took when it was last computed in this folder, seconds.
+    #[must_use]
+    pub fn seconds_before(&self, stage: Stage) -> Option<f64> {
+        self.before.get(stage.name()).copied()
+    }
+
+    /// What the reader must know of what a stage has recorded.
+    #[must_use]
+    pub fn warnings_of(&self, stage: Stage) -> &[String] {
+        self.manifest.warnings.get(stage.name()).map_or(&[], Vec::as_slice)
     }
 
     /// The run's folder.
@@ -155,11 +174,7 @@ impl RunFolder {
     /// [`Error::Missing`] when the data have not been cleaned yet.
     pub fn timeline(&self) -> Result<Timeline> {
         self.note(TIMELINE);
-        self.manifest.timeline.ok_or_else(|| Error::Missing {
-            artefact: format!("the timeline in {MANIFEST}"),
-            out: self.out.clone(),
-            stage: Stage::Clean.name(),
-        })
+        self.manifest.timeline_of(&self.out)
     }
 
     /// What the stages before the report warn of, in their order.
@@ -330,6 +345,10 @@ impl RunFolder {
             let manifest = &self.manifest;
             if manifest.stages.get(name) != Some(&found) || manifest.made.get(name) != Some(&made) {
                 self.enter(stage, found, warnings);
+            }
+            // It would take as long again: the next run may say how long is left.
+            if let Some(seconds) = self.seconds_before(stage) {
+                self.timings.seconds.insert(name.to_owned(), seconds);
             }
             self.own(stage, made, facts)?;
             return Ok(true);

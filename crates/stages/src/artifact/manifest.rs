@@ -110,6 +110,18 @@ impl Manifest {
         before.filter_map(|stage| Some((stage, self.warnings.get(stage.name())?.as_slice()))).collect()
     }
 
+    /// Where the data start and end, and the instant of the decision; `out` is the run's folder.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the data have not been cleaned yet.
+    pub fn timeline_of(&self, out: &Path) -> Result<Timeline> {
+        self.timeline.ok_or_else(|| Error::Missing {
+            artefact: format!("the timeline in {MANIFEST}"),
+            out: out.to_path_buf(),
+            stage: Stage::Clean.name(),
+        })
+    }
+
     /// A file of the run by its name.
     #[must_use]
     pub fn artefact(&self, name: &str) -> Option<&FileFact> {

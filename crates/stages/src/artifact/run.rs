@@ -7,6 +7,7 @@ use super::layout::current;
 use super::{MANIFEST, Manifest, read_json};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::timeline::Timeline;
 
 /// A published run: one generation, whole, that stays as it is while this lives, whatever is published meanwhile.
 #[derive(Debug)]
@@ -43,6 +44,14 @@ impl Run {
             }
         }
         Err(missing())
+    }
+
+    /// Where the data start and end, and the instant of the decision.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] when the data have not been cleaned yet.
+    pub fn timeline(&self) -> Result<Timeline> {
+        self.manifest.timeline_of(&self.out)
     }
 
     /// The folder of the generation: artefacts lie in it by their names.

@@ -340,7 +340,7 @@ impl Room<'_> {
                 }
             }
         }
-        Ok(Parts {
+        let parts = Parts {
             recency: needs(Part::Recency)
                 .then(|| {
                     recency::Recency::fit(&self.panel.table.feature("recency_days", rows), &self.outcomes(rows))
@@ -351,7 +351,9 @@ impl Room<'_> {
             boosting: trees?,
             segments,
             lightgbm: needs(Part::Lightgbm).then(|| self.boosting(rows, Engine::Lightgbm)).transpose()?,
-        })
+        };
+        self.steps.done(1);
+        Ok(parts)
     }
 
     /// Lets the regression of a segment stand for it where it forecast the given later rows better than the pool, by

@@ -7,6 +7,7 @@ use super::Room;
 use crate::artifact::RunFolder;
 use crate::config::{ChurnModel, Config, Population};
 use crate::contest::{Contest, Origin, Round, Rules, judge, origins};
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::panel::Panel;
 use crate::summary::Finding;
@@ -15,7 +16,7 @@ use crate::time::Instant;
 /// What is reported of each candidate at each origin.
 const METRICS: [&str; 5] = ["auc", "average_precision", "log_loss", "brier", "ece"];
 
-/// Lets all candidates forecast at the origins of a backtest.
+/// Lets all candidates forecast at the origins of a backtest, each of them a step.
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
@@ -23,7 +24,7 @@ pub(crate) fn contest(
     config: &Config,
     engine: &Engine,
     run: &RunFolder,
-    at: &dyn Fn(Instant),
+    steps: &Steps<'_>,
 ) -> Result<Finding<Contest>> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.churn.horizon_days);
@@ -37,17 +38,23 @@ pub(crate) fn contest(
     }
     let panel =
         Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?.seeing_lifetimes(config, horizon)?;
-    let room = Room::new(config, engine, run, &panel, timeline, &snapshots);
+    // One origin is one step, however many fits it takes.
+    let alone = Steps::silent(Stage::Backtest);
+    let room = Room::new(config, engine, run, &panel, timeline, &snapshots, &alone);
     let mut penalty = None;
     let models = ChurnModel::built();
     let words: Vec<&str> = models.iter().map(|model| model.word()).collect();
     let mut rounds = Vec::new();
     for (windows, decides) in &origins {
-        let Some(test) = windows.test else { continue };
+        let Some(test) = windows.test else {
+            steps.done(1);
+            continue;
+        };
         if !room.teaches(windows) || !room.learnable(&panel.rows(&[test])) {
+            steps.done(1);
             continue;
         }
-        at(test);
+        steps.at(&format!("churn as of {test}"));
         // Chosen at the first origin, from what was known there.
         let penalty = match penalty {
             Some(penalty) => penalty,
@@ -76,6 +83,7 @@ pub(crate) fn contest(
             losses,
             metrics,
         });
+        steps.done(1);
     }
     let rules = Rules {
         config,

@@ -23,13 +23,13 @@ use tenure_tables::engine::Engine;
 use crate::artifact::RunFolder;
 use crate::config::{ChurnModel, ChurnWindow, Config};
 use crate::contest::{Choice, choice, not_built};
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::lifetimes::{Lifetimes, pasts};
 use crate::panel::{self, Panel, Season, Table};
 use crate::summary::{ChurnQuality, Finding, NOTHING};
 use crate::time::Instant;
-use crate::timeline::{Timeline, Windows};
+use crate::timeline::{Timeline, Windows, fits};
 
 pub use candidates::Parts;
 pub(crate) use contest::contest;
@@ -114,7 +114,7 @@ pub struct Model {
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.churn.horizon_days);
     let snapshots = timeline.snapshots(&config.snapshots);
@@ -129,7 +129,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
         Panel::read(engine, run, &wanted, horizon, horizon, "spend_gross")?.seeing_lifetimes(config, horizon)?;
     let mut warnings = panel.warnings.clone();
     let now = panel.rows(&[timeline.as_of]);
-    let room = Room::new(config, engine, run, &panel, timeline, &snapshots);
+    let room = Room::new(config, engine, run, &panel, timeline, &snapshots, steps);
     let own_window_days = (config.churn.window == ChurnWindow::OwnGap)
         .then(|| now.iter().map(|&i| room.window_days[i]).sum::<f64>() / now.len().max(1) as f64);
 
@@ -171,6 +171,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let seasonal_test = evaluation.as_ref().and_then(|w| w.test).map(|at| room.season(at)).transpose()?.flatten();
     let penalty = room.penalty(evaluation.as_ref().map_or(&deployment.train, |w| &w.train))?;
     let all = panel.rows(&deployment.snapshots());
+    steps.plan(Some(fits(&deployment, evaluation.as_ref(), FOLDS as usize)), "fits");
     // Three fits that know nothing of each other.
     let (judged, (calibrated, refitted)) = rayon::join(
         || {
@@ -343,6 +344,8 @@ struct Room<'a> {
     panel: &'a Panel,
     timeline: Timeline,
     snapshots: &'a [Instant],
+    /// Hears of every fit.
+    steps: &'a Steps<'a>,
     /// The days of silence that are churn, by row of the panel.
     window_days: Vec<f64>,
 }
@@ -355,11 +358,12 @@ impl<'a> Room<'a> {
         panel: &'a Panel,
         timeline: Timeline,
         snapshots: &'a [Instant],
+        steps: &'a Steps<'a>,
     ) -> Self {
         let rows: Vec<usize> = (0..panel.snapshots.len()).collect();
         let gap_factor = (config.churn.window == ChurnWindow::OwnGap).then_some(config.churn.gap_factor);
         let window_days = window_days(&panel.table, &rows, i64::from(config.churn.horizon_days), gap_factor);
-        Self { config, engine, run, panel, timeline, snapshots, window_days }
+        Self { config, engine, run, panel, timeline, snapshots, steps, window_days }
     }
 
     /// Whether a row's customer bought nothing within its window.
@@ -451,6 +455,7 @@ impl<'a> Room<'a> {
             };
             let (fitted_on, scored) = (pick(false), pick(true));
             if scored.is_empty() {
+                self.steps.done(1);
                 continue;
             }
             let parts = self.fit(&fitted_on, models, penalty)?;

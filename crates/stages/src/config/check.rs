@@ -185,9 +185,7 @@ impl Accepts {
             Date => text().is_some_and(|text| text.is_empty() || is_date(text)),
             Names => value.as_array().is_some_and(|items| items.iter().all(|item| Name.admits(item))),
             Word(words) => text().is_some_and(|text| words.contains(&text)),
-            Cap => number().is_some_and(|number| {
-                (0.0..=1.0).contains(&number) || (number > 1.0 && number <= 1e15 && number.fract().abs() < f64::EPSILON)
-            }),
+            Cap => super::Cap::read(value).is_some(),
             Risk => text().is_some_and(|text| super::Risk::parse(text).is_some()),
             Auto(inner) => text() == Some("auto") || inner.admits(value),
         }
@@ -212,7 +210,7 @@ impl Accepts {
             Date => "a date such as \"2011-06-01\" or \"2011-06-01T12:00:00\", or \"\"".to_owned(),
             Names => "a list of texts, such as [\"one\", \"two\"]".to_owned(),
             Word(words) => words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(" or "),
-            Cap => "a share from 0 to 1, or a whole number of customers above 1".to_owned(),
+            Cap => "a whole number of customers, or a share of them such as 0.4 or \"40 %\" (1 is one customer, 1.0 all of them)".to_owned(),
             Risk => "\"mean\", or \"cvar:0.1\" or \"quantile:0.25\" with a share between 0 and 1".to_owned(),
             Auto(inner) => format!("{}, or \"auto\"", inner.describe()),
         }
@@ -442,8 +440,8 @@ pub(super) fn together(config: &mut Config, places: &Places) -> Result<(), Confi
         if config.constraints.limits[..i].iter().any(|other| other.name == limit.name) {
             return against(&key, format!("two limits are called {}", limit.name), "give each limit its own name");
         }
-        let ends = [limit.max_budget, limit.min_budget, limit.max_customers, limit.min_customers];
-        if ends.iter().all(Option::is_none) {
+        let in_money = limit.max_budget.or(limit.min_budget);
+        if in_money.is_none() && limit.max_customers.or(limit.min_customers).is_none() {
             let sentence = format!("the limit {} limits nothing", limit.name);
             return against(&key, sentence, "give it max_budget, min_budget, max_customers or min_customers");
         }

@@ -20,14 +20,14 @@ pub struct ConstraintsConfig {
     pub holdout_share: f64,
     /// Least net per unit of cost.
     pub min_roi: f64,
-    /// Most customers with any offer: a share (0..=1) or a count (above 1).
-    pub max_contacts: f64,
+    /// Most customers with any offer.
+    pub max_contacts: Cap,
     /// File of the customers who are never to be contacted; empty = none.
     pub suppress: String,
     /// What the plan makes the most of; read through [`Config::risk`].
     pub risk: String,
-    /// Offer to share (0..=1) or count (above 1); read through [`Config::cap`].
-    pub caps: BTreeMap<String, f64>,
+    /// The most customers of offers; read through [`Config::cap`].
+    pub caps: BTreeMap<String, Cap>,
     /// Limits on some offers to some segments.
     #[serde(default)]
     pub limits: Vec<LimitConfig>,
@@ -51,12 +51,12 @@ pub struct LimitConfig {
     /// Least money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_budget: Option<f64>,
-    /// Most customers: a share of those it is about (0..=1) or a count (above 1).
+    /// Most customers; a share is one of those it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_customers: Option<f64>,
+    pub max_customers: Option<Cap>,
     /// Least customers, as the most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min_customers: Option<f64>,
+    pub min_customers: Option<Cap>,
 }
 
 impl LimitConfig {
@@ -75,11 +75,11 @@ impl LimitConfig {
 
     /// The most and the least customers out of `n` that it is about, the most rounded down and the least up.
     pub fn customers(&self, n: u64) -> (Option<u64>, Option<u64>) {
-        let least = |setting: f64| match Cap::from_setting(setting) {
+        let least = |least: Cap| match least {
             Cap::Share(share) => (share * n as f64 - 1e-9).ceil().max(0.0) as u64,
             Cap::Count(count) => count,
         };
-        (self.max_customers.map(|most| Cap::from_setting(most).customers(n)), self.min_customers.map(least))
+        (self.max_customers.map(|most| most.customers(n)), self.min_customers.map(least))
     }
 }
 
@@ -119,9 +119,11 @@ mod tests {
     fn shares_of_the_least_round_up_and_of_the_most_down() {
         let limit =
             |max_customers, min_customers| LimitConfig { max_customers, min_customers, ..LimitConfig::named("x") };
-        assert_eq!(limit(Some(0.1), Some(0.1)).customers(39), (Some(3), Some(4)));
-        assert_eq!(limit(Some(0.1), Some(0.1)).customers(30), (Some(3), Some(3)));
-        assert_eq!(limit(Some(100.0), Some(100.0)).customers(30), (Some(30), Some(100)));
+        let (tenth, hundred, one) = (Some(Cap::Share(0.1)), Some(Cap::Count(100)), Some(Cap::Count(1)));
+        assert_eq!(limit(tenth, tenth).customers(39), (Some(3), Some(4)));
+        assert_eq!(limit(tenth, tenth).customers(30), (Some(3), Some(3)));
+        assert_eq!(limit(hundred, hundred).customers(30), (Some(30), Some(100)));
+        assert_eq!(limit(one, one).customers(30), (Some(1), Some(1)));
         assert_eq!(limit(None, None).customers(30), (None, None));
     }
 

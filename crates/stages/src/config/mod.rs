@@ -548,7 +548,7 @@ impl Config {
     /// `max_share` where that is below 1.
     pub fn cap(&self, offer: &Offer) -> Option<Cap> {
         match self.constraints.caps.get(&offer.name) {
-            Some(&value) => Some(Cap::from_setting(value)),
+            Some(&cap) => Some(cap),
             None => (offer.max_share < 1.0).then_some(Cap::Share(offer.max_share)),
         }
     }

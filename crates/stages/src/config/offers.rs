@@ -1,6 +1,7 @@
 //! The offers a plan can make: two built-in tables, or the user's own.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{OfferTable, OffersConfig, RateKind};
 
@@ -45,6 +46,9 @@ pub(crate) fn is_assumed(source: &str) -> bool {
 fn assumed() -> String {
     ASSUMED.to_owned()
 }
+
+/// A count beyond it is a slip.
+const MOST_COUNTED: u64 = 1_000_000_000_000_000;
 
 fn everybody() -> f64 {
     1.0
@@ -105,8 +109,10 @@ impl OffersConfig {
     }
 }
 
-/// Most customers an offer may go to.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// A number of customers, as a share of them or as a count: a whole number is a count, so that 1 is one customer; a number
+/// with a decimal point and a text such as `"40 %"` are shares.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
 pub enum Cap {
     /// A share of the customers, 0..=1.
     Share(f64),
@@ -115,9 +121,27 @@ pub enum Cap {
 }
 
 impl Cap {
-    /// Reads a setting: up to 1 a share, above 1 a count.
-    pub fn from_setting(value: f64) -> Self {
-        if value <= 1.0 { Cap::Share(value) } else { Cap::Count(value as u64) }
+    /// Everybody.
+    pub const ALL: Self = Self::Share(1.0);
+
+    /// Reads a setting; `None` where it is neither a share nor a count.
+    pub(super) fn read(value: &Value) -> Option<Self> {
+        if let Some(text) = value.as_str() {
+            let percent: f64 = text.trim().strip_suffix('%')?.trim().parse().ok()?;
+            return (0.0..=100.0).contains(&percent).then_some(Self::Share(percent / 100.0));
+        }
+        if let Some(count) = value.as_u64() {
+            return (count <= MOST_COUNTED).then_some(Self::Count(count));
+        }
+        let number = value.as_f64().filter(|_| !value.is_i64())?;
+        match number {
+            0.0..=1.0 => Some(Self::Share(number)),
+            // A count that a program has made into a floating-point number: no share is above 1.
+            _ if number > 1.0 && number <= MOST_COUNTED as f64 && number.fract() <= 0.0 => {
+                Some(Self::Count(number as u64))
+            }
+            _ => None,
+        }
     }
 
     /// The cap as a number of customers out of `n`, rounded down.
@@ -130,17 +154,56 @@ impl Cap {
     }
 }
 
+impl TryFrom<Value> for Cap {
+    type Error = String;
+
+    fn try_from(value: Value) -> Result<Self, String> {
+        Self::read(&value).ok_or_else(|| format!("{value} is neither a share nor a count"))
+    }
+}
+
+impl From<Cap> for Value {
+    fn from(cap: Cap) -> Self {
+        match cap {
+            Cap::Share(share) => share.into(),
+            Cap::Count(count) => count.into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
     fn caps_round_down() {
-        assert_eq!(Cap::from_setting(0.1).customers(30), 3);
-        assert_eq!(Cap::from_setting(0.1).customers(39), 3);
-        assert_eq!(Cap::from_setting(1.0).customers(39), 39);
-        assert_eq!(Cap::from_setting(0.0).customers(39), 0);
-        assert_eq!(Cap::from_setting(40.0).customers(39), 39);
-        assert_eq!(Cap::from_setting(2.0).customers(39), 2);
+        assert_eq!(Cap::Share(0.1).customers(30), 3);
+        assert_eq!(Cap::Share(0.1).customers(39), 3);
+        assert_eq!(Cap::ALL.customers(39), 39);
+        assert_eq!(Cap::Share(0.0).customers(39), 0);
+        assert_eq!(Cap::Count(40).customers(39), 39);
+        assert_eq!(Cap::Count(2).customers(39), 2);
+    }
+
+    #[test]
+    fn one_is_a_customer_and_one_point_nought_is_everybody() {
+        for (setting, cap) in [
+            (json!(1), Cap::Count(1)),
+            (json!(0), Cap::Count(0)),
+            (json!(500), Cap::Count(500)),
+            (json!(500.0), Cap::Count(500)),
+            (json!(1.0), Cap::ALL),
+            (json!(0.4), Cap::Share(0.4)),
+            (json!("40 %"), Cap::Share(0.4)),
+            (json!("100%"), Cap::ALL),
+        ] {
+            assert_eq!(Cap::read(&setting), Some(cap), "{setting}");
+            assert_eq!(Cap::read(&Value::from(cap)), Some(cap), "{setting} written and read again");
+        }
+        for bad in [json!(-1), json!(-0.5), json!(1.5), json!("120 %"), json!("40"), json!("ten %"), json!(true)] {
+            assert_eq!(Cap::read(&bad), None, "{bad}");
+        }
     }
 }

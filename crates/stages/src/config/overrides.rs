@@ -14,8 +14,8 @@ pub struct Overrides {
     pub budget: Option<f64>,
     /// `--offers`
     pub offers: Option<String>,
-    /// `--cap`, several: offer, then share (0 to 1) or count (above 1).
-    pub caps: Vec<(String, f64)>,
+    /// `--cap`, several: offer, then what `[constraints.caps]` takes.
+    pub caps: Vec<(String, Value)>,
     /// `--method`
     pub method: Option<String>,
     /// `--risk`
@@ -100,7 +100,7 @@ impl Overrides {
         }
         for (name, limit) in &self.caps {
             places.flag(&format!("constraints.caps.{name}"), "--cap");
-            caps[name.as_str()] = json!(limit);
+            caps[name.as_str()] = limit.clone();
         }
         (value, places)
     }

@@ -189,7 +189,7 @@ fn a_wrong_value_says_what_is_accepted() {
         (
             "[constraints.caps]\nPremium = 1.5",
             "`constraints.caps.Premium` cannot be 1.5",
-            "a share from 0 to 1, or a whole number of customers above 1",
+            "a whole number of customers, or a share of them such as 0.4 or \"40 %\" (1 is one customer, 1.0 all of them)",
         ),
         ("[report]\nfigures = \"yes\"", "`report.figures` cannot be \"yes\"", "true or false, without quotes"),
     ] {
@@ -265,14 +265,14 @@ fn flags_win_and_are_named_when_refused() {
         budget: Some(0.0),
         as_of: Some("2011-06-01".into()),
         offers: Some("coupons".into()),
-        caps: vec![("coupon20".into(), 0.05)],
+        caps: vec![("coupon20".into(), 0.05.into())],
         churn_days: Some(30),
         strict: true,
         ..Overrides::default()
     };
     let config = file.with(&flags).unwrap();
     assert_eq!((config.budget(), config.churn.horizon_days, config.validate.strict), (0.0, 30, true));
-    assert_eq!(config.constraints.caps, BTreeMap::from([("Coupon20".to_owned(), 0.05)]));
+    assert_eq!(config.constraints.caps, BTreeMap::from([("Coupon20".to_owned(), Cap::Share(0.05))]));
 
     for (flags, sentence, flag) in [
         (Overrides { budget: Some(-5.0), ..Overrides::default() }, "`constraints.budget` cannot be -5", "--budget"),
@@ -287,7 +287,7 @@ fn flags_win_and_are_named_when_refused() {
             "--as-of",
         ),
         (
-            Overrides { caps: vec![("Gold".into(), 0.1)], ..Overrides::default() },
+            Overrides { caps: vec![("Gold".into(), 0.1.into())], ..Overrides::default() },
             "there is no setting `constraints.caps.Gold`",
             "--cap",
         ),

@@ -19,7 +19,6 @@ use crate::ctx::Stage;
 use crate::error::{Error, Result};
 use crate::given;
 use crate::permission::Permissions;
-use crate::time::Instant;
 
 use changes::Changes;
 use target::Preflight;
@@ -49,6 +48,10 @@ pub struct Exported {
     pub as_of: String,
     /// Customers in it.
     pub customers: u64,
+    /// Columns of the table of customers whose yes was taken for a consent; `None` where no table was read.
+    pub consent_columns: Option<Vec<String>>,
+    /// The same of columns whose yes forbids a contact.
+    pub prohibition_columns: Option<Vec<String>>,
     /// Customers left out, by reason.
     pub rejected: BTreeMap<String, u64>,
     /// Where they are listed; `None` where nobody was left out.
@@ -86,7 +89,7 @@ pub(crate) struct Contact {
 /// cannot be written or compared; [`Error::Corrupt`] where the list would not pass the target's rules.
 pub fn audience(config: &Config, run: &Run, request: &Request) -> Result<Exported> {
     let Request { target, to, .. } = request;
-    let as_of = run.manifest.timeline.map(|timeline| timeline.as_of).unwrap_or(Instant(0));
+    let as_of = run.timeline()?.as_of;
     let plan = run.path(artifact::ALLOCATION, Stage::Allocate)?;
     if !given::check_place(&plan, to)? {
         return Err(Error::Input {
@@ -107,7 +110,7 @@ pub fn audience(config: &Config, run: &Run, request: &Request) -> Result<Exporte
                 cure: "name the table of customers that has a column email with --customers".to_owned(),
             });
         }
-        None => Permissions::default(),
+        None => Permissions::of_list(config)?,
     };
     let mut preflight = Preflight::new(*target);
     let (mut rows, mut rejects) = (Vec::new(), Vec::new());
@@ -148,7 +151,10 @@ pub fn audience(config: &Config, run: &Run, request: &Request) -> Result<Exporte
     put(to, &bytes)?;
     let shown = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
     let (added, removed, changed) = changes.as_ref().map_or((0, 0, 0), Changes::counts);
+    let [consents, prohibitions] = permissions.columns().clone();
     Ok(Exported {
+        consent_columns: table.map(|_| consents),
+        prohibition_columns: table.map(|_| prohibitions),
         target: *target,
         to: to.display().to_string(),
         as_of: as_of.to_string(),

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::time::Instant;
 
 /// Cells that a spreadsheet would compute, and harmless ones.
 fn cells() -> Vec<String> {

@@ -15,7 +15,7 @@ use tenure_tables::store::{self, Column};
 
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::number;
 use crate::time::Instant;
@@ -55,7 +55,7 @@ pub struct Facts {
 ///
 /// # Errors
 /// Engine and file errors.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     engine.register("cleaned", &run.read(artifact::CLEANED, Stage::Clean)?)?;
     let timeline = run.timeline()?;
     let snapshots = timeline.snapshots(&config.snapshots);
@@ -68,9 +68,12 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     write_snapshots(&list, &snapshots)?;
     engine.register("snapshots", &list)?;
     let attributes = attributes::read(engine, run, timeline.as_of, snapshots[0])?;
-    let rows = write_features(config, engine, run, &snapshots, attributes.as_ref(), at_a_time(n_events, 1))?;
+    // Each has features and labels.
+    steps.plan(Some(2 * snapshots.len()), "tables of a snapshot");
+    let rows = write_features(config, engine, run, &snapshots, attributes.as_ref(), at_a_time(n_events, 1), steps)?;
     let horizons = horizons(config);
-    let label_rows = write_labels(engine, run, &timeline, &snapshots, &horizons, at_a_time(n_events, horizons.len()))?;
+    let label_rows =
+        write_labels(engine, run, &timeline, &snapshots, &horizons, at_a_time(n_events, horizons.len()), steps)?;
 
     let (features, absent) = supported(engine)?;
     let customers = attributes.as_ref().map(|attributes| attributes.matched.clone());
@@ -107,6 +110,7 @@ fn write_features(
     snapshots: &[Instant],
     attributes: Option<&Attributes>,
     at_a_time: usize,
+    steps: &Steps<'_>,
 ) -> Result<u64> {
     let folder = run.write(artifact::FEATURES)?;
     let season = ("season_days", Value::I64(i64::from(config.churn.horizon_days)));
@@ -121,6 +125,7 @@ fn write_features(
         engine.register("snapshots", &part)?;
         rows += engine.write_partitioned(&sql, std::slice::from_ref(&season), &folder)?;
         std::fs::remove_file(&part).map_err(Error::io(&part))?;
+        steps.done(group.len());
     }
     engine.register("features", &folder)?;
     Ok(rows)
@@ -134,6 +139,7 @@ fn write_labels(
     snapshots: &[Instant],
     horizons: &[i64],
     at_a_time: usize,
+    steps: &Steps<'_>,
 ) -> Result<u64> {
     let folder = run.write(artifact::LABELS)?;
     let mut rows = 0;
@@ -143,6 +149,7 @@ fn write_labels(
         engine.register("label_windows", &part)?;
         rows += engine.write_partitioned(query::LABELS.sql, &[], &folder)?;
         std::fs::remove_file(&part).map_err(Error::io(&part))?;
+        steps.done(group.len());
     }
     let windows = run.write(artifact::LABEL_WINDOWS)?;
     write_windows(&windows, timeline, snapshots, snapshots, horizons)?;

@@ -188,12 +188,12 @@ fn refuse_conflicts(engine: &Engine, file: &str, attribute: &read::Attribute, na
     let (one, two) = (text("first_text")?, text("other_text")?);
     let (header, customer) = (&attribute.header, text("customer_id")?);
     let (said, cure) = if attribute.never_changes {
-        let said = format!("'{header}' of customer {customer} never changes, it is said, but is");
+        let said = format!("'{header}' of customer '{customer}' never changes, it is said, but is");
         (said, "take it out of customers.never_changes and give a valid_from to every row, or keep one of the rows")
     } else {
         let at = Instant(text("from_us")?.parse().unwrap_or_default());
         (
-            format!("from {at} on '{header}' of customer {customer} is"),
+            format!("from {at} on '{header}' of customer '{customer}' is"),
             "keep the row that holds, or give each its own valid_from",
         )
     };

@@ -16,7 +16,7 @@ use tenure_tables::store::{self, BackgroundWriter, Column};
 
 use crate::artifact::{self, FileFact, RunFolder};
 use crate::config::Config;
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::given::read_options;
 use crate::number;
@@ -71,9 +71,21 @@ struct FileRecord {
 /// # Errors
 /// [`Error::Input`] without a file, or with one given twice; what the readers refuse, with file, row, column and cure;
 /// file errors.
-pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFolder) -> Result<String> {
+pub fn run(
+    config: &Config,
+    engine: &Engine,
+    inputs: &[PathBuf],
+    run: &mut RunFolder,
+    steps: &Steps<'_>,
+) -> Result<String> {
     let options = read_options(config);
     let files = files::find(inputs)?;
+    // How many rows a file has is known when it is read: of one file they are counted, of several the files.
+    let counts_rows = files.len() == 1;
+    match counts_rows {
+        true => steps.plan(None, "rows"),
+        false => steps.plan(Some(files.len()), "files"),
+    }
     let (mut inputs, mut records) = (Vec::<FileFact>::new(), Vec::new());
     let mut unchanged = 0;
     for file in &files {
@@ -92,7 +104,14 @@ pub fn run(config: &Config, engine: &Engine, inputs: &[PathBuf], run: &mut RunFo
         if run.take_over(&part.artefacts())? {
             unchanged += 1;
         } else {
-            part.read(file, &options, run)?;
+            part.read(file, &options, run, &|rows| {
+                if counts_rows {
+                    steps.done(rows);
+                }
+            })?;
+        }
+        if !counts_rows {
+            steps.done(1);
         }
         records.push(part.record(run)?);
         inputs.push(fact);
@@ -178,14 +197,23 @@ impl Part {
         ]
     }
 
-    fn read(&self, file: &SourceFile, options: &ReadOptions, run: &RunFolder) -> Result<()> {
+    /// Reads the file; `told` hears how many rows were parsed since it was last told.
+    fn read(&self, file: &SourceFile, options: &ReadOptions, run: &RunFolder, told: &dyn Fn(usize)) -> Result<()> {
         let [lines, unparsed, account] = self.artefacts();
         let mut writer = BackgroundWriter::create(&run.write(&lines)?, read::transactions_schema())?;
         let mut rejects: Vec<Reject> = Vec::new();
-        let outcome = read::read(&file.path, &named(options, file), &mut |batch| writer.push(batch), &mut |reject| {
-            rejects.push(reject);
-            Ok(())
-        })?;
+        let outcome = read::read(
+            &file.path,
+            &named(options, file),
+            &mut |batch| {
+                told(batch.num_rows());
+                writer.push(batch)
+            },
+            &mut |reject| {
+                rejects.push(reject);
+                Ok(())
+            },
+        )?;
         writer.finish()?;
         store::write_columns(
             &run.write(&unparsed)?,

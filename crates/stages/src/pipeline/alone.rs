@@ -37,11 +37,22 @@ pub fn alone(ctx: &Ctx<'_>, config: &Config, question: &Question, file: &Path, t
         (Model::BgBb, _) => return Err(no_occasions(file)),
     };
     given::put(file, to, &columns)?;
+    let folder = given::folder_of(to);
+    let mut notes = answer.notes.clone();
+    // The predictions are named after file and model; the picture of every customer has the same name.
+    let before =
+        ["svg", "png", "csv"].iter().any(|end| folder.join(format!("{}.{end}", p_alive_history::NAME)).exists());
     let figure = match &answer.life {
-        Some(life) => Some(draw(config, &answer, life, given::folder_of(to))?),
+        Some(life) => Some(draw(config, &answer, life, folder)?),
         None => None,
     };
-    Ok(Answer { to: to.display().to_string(), figure, ..answer })
+    if figure.is_some() && before {
+        notes.push(format!(
+            "the picture {} of an earlier call was there and is replaced; with --to in another folder both stay",
+            p_alive_history::NAME
+        ));
+    }
+    Ok(Answer { to: to.display().to_string(), figure, notes, ..answer })
 }
 
 /// Draws the customer's P(alive) beside the predictions; gives the name of the picture.

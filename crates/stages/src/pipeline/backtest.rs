@@ -3,8 +3,8 @@
 
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
-use crate::contest::{Backtest, Contest};
-use crate::ctx::{Ctx, Stage};
+use crate::contest::{Backtest, Contest, origins};
+use crate::ctx::{Stage, Steps};
 use crate::error::Result;
 use crate::summary::Finding;
 use crate::{churn, value};
@@ -14,14 +14,15 @@ use tenure_tables::engine::Engine;
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub(super) fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, folder: &mut RunFolder) -> Result<String> {
-    let of_churn = churn::contest(config, engine, folder, &|at| {
-        ctx.progress.at(Stage::Backtest, &format!("churn as of {at}"));
-    })?;
-    let of_value = value::contest(config, engine, folder, &|at| {
-        ctx.progress.at(Stage::Backtest, &format!("value as of {at}"));
-    })?;
-    let facts = Backtest { as_of: folder.timeline()?.as_of, churn: of_churn, value: of_value };
+pub(super) fn run(config: &Config, engine: &Engine, folder: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
+    let timeline = folder.timeline()?;
+    let snapshots = timeline.snapshots(&config.snapshots);
+    let forecasts = [config.churn.horizon_days, config.value.horizon_days]
+        .map(|days| origins(&timeline, &snapshots, i64::from(days), config.backtest.origins).len());
+    steps.plan(Some(forecasts.iter().sum()), "origins");
+    let of_churn = churn::contest(config, engine, folder, steps)?;
+    let of_value = value::contest(config, engine, folder, steps)?;
+    let facts = Backtest { as_of: timeline.as_of, churn: of_churn, value: of_value };
     let mut rows = Vec::new();
     let mut warnings = Vec::new();
     let mut words = Vec::new();

@@ -12,11 +12,11 @@ use tenure_math::allocate::hindsight::{self, Outcome, Reach};
 use tenure_math::metric::bootstrap;
 use tenure_tables::engine::{Engine, Value};
 
-use super::remake::{another_future, made, register};
+use super::remake::{again, another_future, made, register};
 use crate::allocate::rivals;
 use crate::artifact::{self, Run, RunFolder};
 use crate::config::Config;
-use crate::ctx::{Ctx, Silent, Stage};
+use crate::ctx::{Ctx, Progress, Stage, Steps};
 use crate::error::{Error, Result};
 use crate::number;
 use crate::summary::{Cover, Estimate, Finding};
@@ -64,11 +64,26 @@ pub struct Reached {
 /// What came of the question.
 pub type Outcomes = Finding<Hindsight>;
 
+/// Counts the stages of the run that is made again.
+struct Counted<'a>(&'a Steps<'a>);
+
+impl Progress for Counted<'_> {
+    fn end(&self, _: Stage, _: &str) {
+        self.0.done(1);
+    }
+}
+
 /// Makes the plan of the latest closed snapshot and opens its window; the sentence says what came of it.
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub(super) fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, folder: &mut RunFolder) -> Result<String> {
+pub(super) fn run(
+    ctx: &Ctx<'_>,
+    config: &Config,
+    engine: &Engine,
+    folder: &mut RunFolder,
+    steps: &Steps<'_>,
+) -> Result<String> {
     let timeline = folder.timeline()?;
     folder.read(artifact::TRANSACTIONS, Stage::Ingest)?;
     let horizon = i64::from(config.churn.horizon_days);
@@ -84,7 +99,7 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, engine: &Engine, folder: &mut 
     };
     let published = Run::open(folder.out())?;
     let scratch = folder.write("hindsight")?;
-    let found = look_back(ctx, config, engine, &published, at, &scratch);
+    let found = look_back(ctx, config, engine, &published, at, &scratch, steps);
     std::fs::remove_dir_all(&scratch).map_err(Error::io(&scratch))?;
     let found = found?;
     folder.write_csv(artifact::PLAN_BACKTEST, &HEADER, &rows(&found))?;
@@ -101,15 +116,18 @@ fn look_back(
     run: &Run,
     at: Instant,
     scratch: &Path,
+    steps: &Steps<'_>,
 ) -> Result<Hindsight> {
-    ctx.progress.at(Stage::Hindsight, &format!("the plan of {at}, from what was known by then"));
+    steps.plan(Some(again(Stage::Allocate).count()), "stages made again");
+    steps.at(&format!("the plan of {at}, from what was known by then"));
     register(engine, run)?;
     let sources = scratch.join("sources");
     another_future(config, engine, run, at, "deleted", &sources)?;
     let mut earlier = config.clone();
     earlier.snapshots.as_of = Some(at);
     earlier.report.figures = false;
-    let quiet = Ctx { progress: &Silent, reuse: false, ..*ctx };
+    let counted = Counted(steps);
+    let quiet = Ctx { progress: &counted, reuse: false, ..*ctx };
     let job = made(&quiet, &earlier, run, &sources, Stage::Allocate, &scratch.join("run"))?;
     let rivals = rivals(&earlier, &job.engine, &job.folder, RANDOM_LISTS)?;
 

@@ -24,7 +24,7 @@ pub use score::{Scored, score};
 
 use crate::artifact::{self, Manifest, Run, RunFolder};
 use crate::config::Config;
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::{Ctx, Stage, Steps};
 use crate::error::{Error, Result};
 use crate::summary::Summary;
 use crate::{allocate, churn, clean, features, ingest, permission, report, segment, validate, value};
@@ -118,9 +118,10 @@ impl<'a> Job<'a> {
 
     /// Runs a stage, or takes it over; the sentence says what came of it.
     fn step(&mut self, stage: Stage) -> Result<String> {
-        self.ctx.progress.begin(stage);
+        self.ctx.progress.begin(stage, self.folder.seconds_before(stage));
         let start: Duration = (self.ctx.elapsed)();
         let sentence = self.make(stage, start).map_err(|error| self.folder.abandon_stage(error))?;
+        self.folder.warnings_of(stage).iter().for_each(|warning| self.ctx.progress.warn(stage, warning));
         self.ctx.progress.end(stage, &sentence);
         Ok(sentence)
     }
@@ -146,20 +147,21 @@ impl<'a> Job<'a> {
             .num_threads(self.ctx.threads)
             .build()
             .map_err(|e| Error::Io { path: self.folder.out().to_path_buf(), source: std::io::Error::other(e) })?;
-        let Self { inputs, engine, folder, .. } = self;
+        let Self { ctx, inputs, engine, folder, .. } = self;
+        let steps = &Steps::new(ctx.progress, stage);
         pool.install(|| match stage {
-            Stage::Ingest => ingest::run(config, engine, inputs, folder),
+            Stage::Ingest => ingest::run(config, engine, inputs, folder, steps),
             Stage::Validate => validate::run(config, engine, folder),
             Stage::Clean => clean::run(config, engine, folder),
-            Stage::Features => features::run(config, engine, folder),
+            Stage::Features => features::run(config, engine, folder, steps),
             Stage::Segment => segment::run(config, engine, folder),
-            Stage::Churn => churn::run(config, engine, folder),
-            Stage::Value => value::run(config, engine, folder),
-            Stage::Allocate => allocate::run(config, engine, folder),
-            Stage::Report => report::run(config, engine, folder),
-            Stage::Backtest => backtest::run(self.ctx, config, engine, folder),
-            Stage::Hindsight => hindsight::run(self.ctx, config, engine, folder),
-            Stage::Audit => audit::run(self.ctx, config, folder),
+            Stage::Churn => churn::run(config, engine, folder, steps),
+            Stage::Value => value::run(config, engine, folder, steps),
+            Stage::Allocate => allocate::run(config, engine, folder, steps),
+            Stage::Report => report::run(config, engine, folder, steps),
+            Stage::Backtest => backtest::run(config, engine, folder, steps),
+            Stage::Hindsight => hindsight::run(ctx, config, engine, folder, steps),
+            Stage::Audit => audit::run(ctx, config, folder),
         })
     }
 

@@ -131,7 +131,7 @@ impl Portrait {
     pub fn of(run: &Run, customer: &str) -> Result<Self> {
         let album = Album::open(run)?;
         let row = album.row(customer)?;
-        let as_of = run.manifest.timeline.map(|timeline| timeline.as_of).unwrap_or(Instant(0));
+        let as_of = run.timeline()?.as_of;
         let text = |name: &str| -> Result<String> { Ok(row.texts(name)?.remove(0)) };
         let number = |name: &str| -> Result<f64> { Ok(row.f64s(name)?[0]) };
         let known = |name: &str| -> Result<Option<f64>> { Ok(Some(row.f64s(name)?[0]).filter(|v| v.is_finite())) };
@@ -256,12 +256,12 @@ impl Album {
         )?;
         let like = like.texts("customer_id")?;
         Err(Error::Input {
-            problem: format!("the run knows no customer {customer}"),
+            problem: format!("the run knows no customer '{customer}'"),
             place: None,
             cure: match like.as_slice() {
                 [] => "name one as the source spells it; `tenure sql \"select customer_id from customer_scores\"` lists all"
                     .to_owned(),
-                like => format!("name one as the source spells it, such as {}", like.join(", ")),
+                like => format!("name one as the source spells it, such as '{}'", like.join("', '")),
             },
         })
     }

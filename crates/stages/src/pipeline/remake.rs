@@ -75,10 +75,15 @@ pub(super) fn made<'a>(
     let mut job = Job::open(ctx, config, &[], out)?;
     job.folder.begin(begin(config));
     ingest(&mut job.folder, run, sources)?;
-    for stage in Stage::RUN.into_iter().filter(|stage| *stage > Stage::Validate && *stage <= last) {
+    for stage in again(last) {
         job.step(stage)?;
     }
     Ok(job)
+}
+
+/// The stages that are computed again up to `last`.
+pub(super) fn again(last: Stage) -> impl Iterator<Item = Stage> {
+    Stage::RUN.into_iter().filter(move |stage| *stage > Stage::Validate && *stage <= last)
 }
 
 /// What ingestion would have left, had it read these sources.

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::artifact::{self, Manifest};
 use crate::config::Config;
 use crate::ctx::Stage;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::summary::{
     Finding, NOTHING, Output, Plan, PlanDoubt, PlannedOffer, Reason, Rows, Segment, Summary, ValueQuality,
 };
@@ -19,11 +19,7 @@ pub(super) fn summary(config: &Config, manifest: &Manifest, out: &Path) -> Resul
     let value: value::Facts = manifest.stage(Stage::Value, out)?;
     let plan: allocate::Facts = manifest.stage(Stage::Allocate, out)?;
     let report: report::Facts = manifest.stage(Stage::Report, out)?;
-    let timeline = manifest.timeline.ok_or_else(|| Error::Missing {
-        artefact: format!("the timeline in {}", artifact::MANIFEST),
-        out: out.to_path_buf(),
-        stage: Stage::Clean.name(),
-    })?;
+    let timeline = manifest.timeline_of(out)?;
     let mut reasons: Vec<Reason> = Vec::new();
     for aside in &clean.set_aside {
         match reasons.iter_mut().find(|r| r.reason == aside.reason) {

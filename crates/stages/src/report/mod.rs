@@ -14,7 +14,7 @@ use tenure_tables::engine::Engine;
 
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::summary::{SegmentCheck, Window};
 
@@ -53,13 +53,13 @@ pub use segments::SegmentScores;
 ///
 /// # Errors
 /// Engine, file and drawing errors.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let (customers, missing) = scores::write_customers(config, engine, run)?;
     let (segments, checks) = segments::write(config, engine, run)?;
     let everyday = kpis::write(engine, run)?;
     let revenue = revenue::write(run, &everyday)?;
     let pictures::Pictures { figures, warnings, hold_out } = if config.report.figures {
-        pictures::draw_all(config, engine, run, &everyday, &revenue)?
+        pictures::draw_all(config, engine, run, &everyday, &revenue, steps)?
     } else {
         pictures::Pictures::default()
     };

@@ -168,7 +168,7 @@ fn places(before: &Snapshot, now: &Snapshot) -> Result<Vec<usize>> {
 fn lost(before: &Snapshot, now: &Snapshot, id: &str) -> Error {
     Error::Corrupt {
         artefact: artifact::FEATURES.to_owned(),
-        problem: format!("customer {id} is in the snapshot {} and not in {}", before.as_of, now.as_of),
+        problem: format!("customer '{id}' is in the snapshot {} and not in {}", before.as_of, now.as_of),
     }
 }
 

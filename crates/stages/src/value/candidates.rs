@@ -379,6 +379,7 @@ impl Room<'_> {
             parts.trees_per_year = per(total("revenue_365d"));
             parts.trees_per_lifetime = per(parts.of_lifetimes(&input).iter().sum());
         }
+        self.steps.done(1);
         Ok(parts)
     }
 

@@ -7,6 +7,7 @@ use super::{MIN_TEST_ROWS, Room};
 use crate::artifact::RunFolder;
 use crate::config::{Config, Population, ValueModel};
 use crate::contest::{Contest, Origin, Round, Rules, judge, origins};
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::panel::Panel;
 use crate::summary::Finding;
@@ -17,7 +18,7 @@ const METRICS: [&str; 6] = ["r2", "rmse", "mae", "spearman", "gini", "portfolio_
 /// Forecasts below this share of the mean outcome count as that in the loss.
 const LOSS_FLOOR: f64 = 0.01;
 
-/// Lets all candidates forecast at the origins of a backtest.
+/// Lets all candidates forecast at the origins of a backtest, each of them a step.
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
@@ -25,7 +26,7 @@ pub(crate) fn contest(
     config: &Config,
     engine: &Engine,
     run: &RunFolder,
-    at: &dyn Fn(Instant),
+    steps: &Steps<'_>,
 ) -> Result<Finding<Contest>> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.value.horizon_days);
@@ -43,16 +44,22 @@ pub(crate) fn contest(
     if !panel.spend.iter().any(|spend| *spend > 0.0) {
         return Ok(Finding::Missing("the source holds no money, so there is no spend to forecast".to_owned()));
     }
-    let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
+    // One origin is one step, however many fits it takes.
+    let alone = Steps::silent(Stage::Backtest);
+    let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon, steps: &alone };
     let models = ValueModel::built();
     let words: Vec<&str> = models.iter().map(|model| model.word()).collect();
     let mut rounds = Vec::new();
     for (windows, decides) in &origins {
-        let Some(test) = windows.test else { continue };
+        let Some(test) = windows.test else {
+            steps.done(1);
+            continue;
+        };
         if !room.teaches(windows) || !room.holds(&[test], MIN_TEST_ROWS) {
+            steps.done(1);
             continue;
         }
-        at(test);
+        steps.at(&format!("value as of {test}"));
         let total = room.season_total(test)?;
         let calibrated = room.calibrate(windows, &models)?;
         let rows = panel.rows(&[test]);
@@ -80,6 +87,7 @@ pub(crate) fn contest(
             losses,
             metrics,
         });
+        steps.done(1);
     }
     let rules = Rules {
         config,

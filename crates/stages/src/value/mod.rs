@@ -26,14 +26,14 @@ use tenure_tables::engine::Engine;
 use crate::artifact::{self, RunFolder};
 use crate::config::{Basis, Config, ValueModel};
 use crate::contest::{Choice, choice, not_built};
-use crate::ctx::Stage;
+use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
 use crate::lifetimes::Lifetimes;
 use crate::number;
 use crate::panel::{self, Panel, Season};
 use crate::summary::{Finding, NOTHING, ValueQuality, ValueScore};
 use crate::time::Instant;
-use crate::timeline::{Timeline, Windows};
+use crate::timeline::{Timeline, Windows, fits};
 
 pub use candidates::Parts;
 pub(crate) use contest::contest;
@@ -143,7 +143,7 @@ pub struct Model {
 ///
 /// # Errors
 /// Engine and file errors; a refused computation.
-pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<String> {
+pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<'_>) -> Result<String> {
     let timeline = run.timeline()?;
     let horizon = i64::from(config.value.horizon_days);
     let snapshots = timeline.snapshots(&config.snapshots);
@@ -159,7 +159,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let mut warnings = panel.warnings.clone();
     let choice = choice(run, Stage::Value, config.value.model.map(ValueModel::word), ValueModel::Pooled.word())?;
     let model = named(&choice)?;
-    let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon };
+    let room = Room { config, engine, run, panel: &panel, timeline, snapshots: &snapshots, horizon, steps };
 
     let has_money = panel.table.feature("monetary_total", &now).iter().any(|m| m.is_finite());
     let Some(deployment) = deployment.filter(|w| has_money && room.teaches(w)) else {
@@ -214,6 +214,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder) -> Result<Stri
     let season_total = room.season_total(timeline.as_of)?;
     let test_total = evaluation.as_ref().and_then(|w| w.test).map(|at| room.season_total(at)).transpose()?.flatten();
     let all = panel.rows(&deployment.snapshots());
+    steps.plan(Some(fits(&deployment, evaluation.as_ref(), FOLDS as usize)), "fits");
     // Four fits that know nothing of each other.
     let ((judged, kept), (calibrated, refitted)) = rayon::join(
         || {
@@ -389,6 +390,8 @@ struct Room<'a> {
     timeline: Timeline,
     snapshots: &'a [Instant],
     horizon: i64,
+    /// Hears of every fit.
+    steps: &'a Steps<'a>,
 }
 
 impl Room<'_> {
@@ -522,9 +525,11 @@ impl Room<'_> {
                 train.iter().zip(&groups).filter(|(_, g)| (**g % FOLDS == fold) == inside).map(|(&i, _)| i).collect()
             };
             let (fitted_on, predicted) = (pick(false), pick(true));
-            if !predicted.is_empty() {
-                folds.push((self.fit(&fitted_on, models)?, predicted));
+            if predicted.is_empty() {
+                self.steps.done(1);
+                continue;
             }
+            folds.push((self.fit(&fitted_on, models)?, predicted));
         }
         Ok(folds)
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tenure_stages::allocate::Facts;
 use tenure_stages::artifact::{self, Run};
-use tenure_stages::config::{Config, LimitConfig, Method};
+use tenure_stages::config::{Cap, Config, LimitConfig, Method};
 use tenure_stages::ctx::Stage;
 use tenure_stages::export::{self, Request, Target};
 use tenure_stages::pipeline;
@@ -34,12 +34,12 @@ fn every_kind_of_limit_holds_in_the_written_plan() {
     let mut config = config();
     config.constraints.budget = Some(1_500.0);
     config.constraints.holdout_share = 0.1;
-    config.constraints.max_contacts = 60.0;
+    config.constraints.max_contacts = Cap::Count(60);
     config.constraints.min_roi = 0.2;
-    config.constraints.caps.insert("Premium".to_owned(), 5.0);
+    config.constraints.caps.insert("Premium".to_owned(), Cap::Count(5));
     config.constraints.limits = vec![
         LimitConfig {
-            min_customers: Some(8.0),
+            min_customers: Some(Cap::Count(8)),
             segments: vec![segment.clone()],
             ..LimitConfig::named("at least eight")
         },
@@ -96,10 +96,17 @@ fn limits_that_conflict_are_named() {
     copy(&BASE.out, &out);
     let mut config = config();
     config.constraints.budget = Some(100.0);
-    config.constraints.limits = vec![LimitConfig { min_customers: Some(40.0), ..LimitConfig::named("forty at least") }];
+    config.constraints.limits =
+        vec![LimitConfig { min_customers: Some(Cap::Count(40)), ..LimitConfig::named("forty at least") }];
     let refused = pipeline::run_stage(&ctx(2), &config, Stage::Allocate, &[], &out).unwrap_err();
     let said = refused.to_string();
     assert!(said.contains("forty at least") && said.contains("budget"), "{said}");
+    assert!(refused.hint().is_some_and(|fix| fix.contains("raise --budget")), "{refused:?}");
+    // More money makes no more customers.
+    config.constraints.max_contacts = Cap::Count(39);
+    let refused = pipeline::run_stage(&ctx(2), &config, Stage::Allocate, &[], &out).unwrap_err();
+    assert!(refused.to_string().contains("forty at least"), "{refused}");
+    assert!(refused.hint().is_some_and(|fix| !fix.contains("--budget")), "{refused:?}");
     // The plan that was there is still there.
     let before = std::fs::read(BASE.out.join(artifact::OFFER_PLAN)).unwrap();
     assert_eq!(std::fs::read(out.join(artifact::OFFER_PLAN)).unwrap(), before);
@@ -159,4 +166,21 @@ fn who_says_no_is_in_no_plan_and_in_no_list() {
     std::fs::write(&changed, format!("customer_id,consent\n{},yes\n{rest}", given[0])).unwrap();
     let now = list(Some(&changed));
     assert_eq!(now.rows.iter().map(|row| row[id].as_str()).collect::<Vec<_>>(), [given[0].as_str()]);
+
+    // Who is not in the table is told apart from who says no.
+    let few = dir.path().join("few.csv");
+    std::fs::write(&few, format!("customer_id,Accepts Marketing\n{},yes\n{},\n", given[0], given[1])).unwrap();
+    let exported = export::audience(&config, &published, &request(Some(&few))).unwrap();
+    assert_eq!(exported.consent_columns, Some(vec!["Accepts Marketing".to_owned()]));
+    assert_eq!(exported.prohibition_columns, Some(Vec::new()));
+    let why: Vec<(&str, u64)> = exported.rejected.iter().map(|(why, n)| (why.as_str(), *n)).collect();
+    let absent = "not in the table of customers, which says who consents";
+    assert_eq!((exported.customers, why), (1, vec![("no consent", 1), (absent, given.len() as u64 - 2)]));
+
+    // A list of today counts without any table.
+    std::fs::write(&never, format!("customer_id\n{}\n{}\n", ids[2], given[0])).unwrap();
+    config.customers.file = String::new();
+    let exported = export::audience(&config, &published, &request(None)).unwrap();
+    assert_eq!(exported.rejected, std::collections::BTreeMap::from([("suppressed".to_owned(), 1)]));
+    assert_eq!(exported.consent_columns, None);
 }

@@ -44,11 +44,25 @@ fn the_page_says_what_the_files_say() {
     }
 }
 
+/// A run that has not been cleaned has no instant of decision: it is not the first day of 1970.
+#[test]
+fn a_run_without_a_timeline_names_the_stage_that_makes_it() {
+    let dir = temp();
+    let out = dir.path().join("out");
+    pipeline::run_stage(&ctx(2), &config(), Stage::Ingest, std::slice::from_ref(&BASE.file), &out).unwrap();
+    let refused = Run::open(&out).unwrap().timeline().unwrap_err();
+    assert!(refused.hint().is_some_and(|hint| hint.contains("tenure clean")), "{refused}: {:?}", refused.hint());
+    assert_eq!(
+        Run::open(&BASE.out).unwrap().timeline().unwrap(),
+        Run::open(&BASE.out).unwrap().manifest.timeline.unwrap()
+    );
+}
+
 #[test]
 fn a_customer_that_is_not_there_and_a_page_out_of_date_are_refused() {
     let run = Run::open(&BASE.out).unwrap();
     let refused = Portrait::of(&run, "nobody").unwrap_err().to_string();
-    assert!(refused.contains("no customer nobody"), "{refused}");
+    assert!(refused.contains("no customer 'nobody'"), "{refused}");
     let dir = temp();
     let out = dir.path().join("out");
     copy(&BASE.out, &out);

@@ -147,8 +147,6 @@ fn computed(config: &Config, out: &Path) -> Vec<&'static str> {
 struct Told(Mutex<Vec<(Stage, String)>>);
 
 impl Progress for Told {
-    fn begin(&self, _: Stage) {}
-    fn at(&self, _: Stage, _: &str) {}
     fn end(&self, stage: Stage, sentence: &str) {
         self.0.lock().unwrap().push((stage, sentence.to_owned()));
     }
@@ -194,11 +192,9 @@ fn only_what_depends_on_a_change_is_computed_again() {
 struct StopsAt(Stage);
 
 impl Progress for StopsAt {
-    fn begin(&self, stage: Stage) {
+    fn begin(&self, stage: Stage, _: Option<f64>) {
         assert!(stage != self.0, "stopped");
     }
-    fn at(&self, _: Stage, _: &str) {}
-    fn end(&self, _: Stage, _: &str) {}
 }
 
 /// A run with other settings that was interrupted leaves nothing that the next one could take for its own.

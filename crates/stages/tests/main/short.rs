@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use tenure_stages::config::{Config, RfmTies};
+use tenure_stages::config::{Cap, Config, RfmTies};
 use tenure_stages::ctx::Stage;
 use tenure_stages::summary::{Finding, Summary};
 use tenure_stages::time::Instant;
@@ -264,7 +264,7 @@ fn flags_of_one_plan_do_not_stick_to_the_next() {
     let first = plan(&saved());
     let mut capped = saved();
     capped.constraints.method = tenure_stages::config::Method::Greedy;
-    capped.constraints.caps.insert("Premium".to_owned(), 0.0);
+    capped.constraints.caps.insert("Premium".to_owned(), Cap::Share(0.0));
     let second = plan(&capped);
     assert!(second["method"] == "greedy" && second["caps"]["Premium"] == 0, "{second}");
     assert_eq!(plan(&saved()), first);

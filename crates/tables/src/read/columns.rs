@@ -298,7 +298,8 @@ const TRANSACTION_COLUMNS: &str = "data.columns";
 const CUSTOMER_COLUMNS: &str = "customers.columns";
 
 /// A header as it is compared: lower case, letters and digits only.
-pub(crate) fn fold(header: &str) -> String {
+#[must_use]
+pub fn fold(header: &str) -> String {
     header.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 

@@ -15,13 +15,13 @@ use super::date::Instant;
 use super::form::Form;
 use super::number::{self, DecimalMark, Number};
 use super::rows::{BATCH_ROWS, Cell, Reason, Row, Settled, Table, as_instant, as_text};
-use super::{ReadOptions, Understood, guarded, prepare};
+use super::{Prepared, ReadOptions, Understood, guarded, ids, prepare};
 use crate::error::{Error, Result};
 
 /// More than these are a mistake: most often a table turned on its side.
 const MOST_ATTRIBUTES: usize = 200;
 /// Folded headers that are never attributes: who a customer is, what it consents to, until when a row held.
-const NO_ATTRIBUTES: [&str; 46] = [
+const NO_ATTRIBUTES: [&str; 57] = [
     "email",
     "emailaddress",
     "mail",
@@ -49,6 +49,17 @@ const NO_ATTRIBUTES: [&str; 46] = [
     "phoneconsent",
     "marketingconsent",
     "consentdate",
+    "emailmarketingconsent",
+    "gdprconsent",
+    "gdpr",
+    "permission",
+    "marketingpermission",
+    "marketingoptin",
+    "newsletteroptin",
+    "acceptsmarketing",
+    "acceptsemailmarketing",
+    "emailmarketing",
+    "emailsubscribed",
     "suppressed",
     "suppression",
     "issuppressed",
@@ -70,41 +81,17 @@ const NO_ATTRIBUTES: [&str; 46] = [
     "iscurrentrow",
 ];
 
-/// Those of them that say where a customer is reached, and whether it may be.
-const CONTACTS: [&str; 23] = [
-    "email",
-    "emailaddress",
-    "mail",
-    "phone",
-    "phonenumber",
-    "mobile",
-    "mobilenumber",
-    "externalid",
-    "consent",
-    "emailconsent",
-    "marketingconsent",
-    "suppressed",
-    "suppression",
-    "issuppressed",
-    "optin",
-    "optout",
-    "optedin",
-    "optedout",
-    "emailoptin",
-    "emailoptout",
-    "unsubscribed",
-    "donotcontact",
-    "smsconsent",
-];
-
 /// What is read of a table of customers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Wanted {
     /// What can be a feature.
     #[default]
     Attributes,
-    /// Where a customer is reached, and whether it may be; never a feature, so it needs no instant.
-    Contacts,
+    /// The columns of these names, as [`folded`](super::folded) writes them, for another use than as features: they need
+    /// no instant.
+    Named(&'static [&'static str]),
+    /// Who is in it, and nothing else.
+    Ids,
 }
 
 /// How a table of customers is to be read.
@@ -173,6 +160,9 @@ pub fn customer_rows_schema() -> SchemaRef {
 /// Finds customer, instant and attributes among the headers; refuses attributes that would leak.
 pub(crate) fn map(file: &str, headers: &[String], options: &CustomersOptions) -> Result<Mapping> {
     let refuse = |problem: String, cure: String| Error::Read { file: file.to_owned(), place: None, problem, cure };
+    if options.wanted == Wanted::Ids {
+        return ids::map(file, headers, &options.read.columns);
+    }
     let mut mapping = columns::map_customers(file, headers, &options.read.columns)?;
     let keys: Vec<usize> = mapping.header.iter().copied().flatten().collect();
     let (mut ignored, mut declared, mut texts) = (Vec::new(), Vec::new(), Vec::new());
@@ -199,7 +189,8 @@ pub(crate) fn map(file: &str, headers: &[String], options: &CustomersOptions) ->
         let folded = columns::fold(&headers[*at]);
         let is_wanted = match options.wanted {
             Wanted::Attributes => !NO_ATTRIBUTES.contains(&folded.as_str()),
-            Wanted::Contacts => CONTACTS.contains(&folded.as_str()),
+            Wanted::Named(names) => names.contains(&folded.as_str()),
+            Wanted::Ids => false,
         };
         !headers[*at].is_empty() && !keys.contains(at) && !ignored.contains(at) && is_wanted
     };
@@ -213,7 +204,7 @@ pub(crate) fn map(file: &str, headers: &[String], options: &CustomersOptions) ->
         ));
     }
     let attributes: Vec<usize> = (0..headers.len()).filter(is_attribute).collect();
-    let undated: Vec<String> = match mapping.has(VALID_FROM) || options.wanted == Wanted::Contacts {
+    let undated: Vec<String> = match mapping.has(VALID_FROM) || options.wanted != Wanted::Attributes {
         true => Vec::new(),
         false => attributes.iter().filter(|at| !declared.contains(at)).map(|at| headers[*at].clone()).collect(),
     };
@@ -283,16 +274,7 @@ pub fn read_customers(
 ) -> Result<CustomersRead> {
     let mut prepared = prepare(path, &options.read, Form::Customers(options))?;
     let file = prepared.understood.file.clone();
-    let [table] = prepared.walk.tables() else {
-        let sheets: Vec<String> = prepared.walk.tables().iter().filter_map(|table| table.sheet.clone()).collect();
-        return Err(Error::Read {
-            file,
-            place: None,
-            problem: format!("several sheets could be the table of customers: {}", columns::listed(&sheets)),
-            cure: "keep one of them, or export the one that is meant as CSV".to_owned(),
-        });
-    };
-    let table = table.clone();
+    let table = only_table(&prepared)?;
     let settled = prepared.settled.remove(0);
     let attributes = attributes(&table, options);
     let mut long = Long::new(&table, &file, &settled, &attributes);
@@ -311,6 +293,20 @@ pub fn read_customers(
     Ok(CustomersRead { understood, attributes, rows, without_id, cell_errors })
 }
 
+/// The one table of a file; several sheets that could be it are refused.
+pub(super) fn only_table(prepared: &Prepared) -> Result<Table> {
+    if let [table] = prepared.walk.tables() {
+        return Ok(table.clone());
+    }
+    let sheets: Vec<String> = prepared.walk.tables().iter().filter_map(|table| table.sheet.clone()).collect();
+    Err(Error::Read {
+        file: prepared.understood.file.clone(),
+        place: None,
+        problem: format!("several sheets could be the table of customers: {}", columns::listed(&sheets)),
+        cure: "keep one of them, or export the one that is meant as CSV".to_owned(),
+    })
+}
+
 fn attributes(table: &Table, options: &CustomersOptions) -> Vec<Attribute> {
     let among = |names: &[String], header: usize| {
         names.iter().any(|name| columns::position(&table.headers, name) == Some(header))
@@ -319,7 +315,7 @@ fn attributes(table: &Table, options: &CustomersOptions) -> Vec<Attribute> {
         name: table.mapping.name(at).to_owned(),
         header: table.headers[header].clone(),
         never_changes: among(&options.never_changes, header),
-        undated: options.wanted == Wanted::Contacts,
+        undated: options.wanted != Wanted::Attributes,
         text: among(&options.text, header),
     };
     table.mapping.pairs().filter(|(at, _)| *at >= FIRST_ATTRIBUTE).map(of).collect()
@@ -419,25 +415,7 @@ impl<'t> Long<'t> {
     }
 
     fn refuse(&self, place: String, reason: Reason) -> Error {
-        let problem = match reason {
-            Reason::ShortRow => "the row has fewer fields than the header",
-            Reason::LongRow => "the row has more fields than the header",
-            Reason::BadQuoting => "text stands after a closing quote",
-            Reason::BadEncoding => "bytes are no text in the file's encoding",
-            Reason::HugeCell => "a cell is larger than 1 MB",
-            Reason::CellError => "a spreadsheet error stands where a customer is needed",
-            Reason::BadId => "this is no id of a customer: a text or a whole number is needed",
-            Reason::MissingDate | Reason::BadDate => {
-                "this is not a date of 1900-2200 in the column's order of day and month"
-            }
-            Reason::BadNumber | Reason::NotFinite | Reason::OutOfRange => "this is no finite number below 1e14",
-        };
-        Error::Read {
-            file: self.file.to_owned(),
-            place: Some(place),
-            problem: problem.to_owned(),
-            cure: "mend the row, or leave it out of the file".to_owned(),
-        }
+        refuse(self.file, place, reason)
     }
 
     fn flush(&mut self, sink: &mut dyn FnMut(RecordBatch) -> Result<()>) -> Result<()> {
@@ -455,6 +433,29 @@ impl<'t> Long<'t> {
         )
         .map_err(|e| Error::engine("assembling customers")(e.into()))?;
         sink(batch)
+    }
+}
+
+/// What is wrong with a row or a cell of a table of customers.
+pub(super) fn refuse(file: &str, place: String, reason: Reason) -> Error {
+    let problem = match reason {
+        Reason::ShortRow => "the row has fewer fields than the header",
+        Reason::LongRow => "the row has more fields than the header",
+        Reason::BadQuoting => "text stands after a closing quote",
+        Reason::BadEncoding => "bytes are no text in the file's encoding",
+        Reason::HugeCell => "a cell is larger than 1 MB",
+        Reason::CellError => "a spreadsheet error stands where a customer is needed",
+        Reason::BadId => "this is no id of a customer: a text or a whole number is needed",
+        Reason::MissingDate | Reason::BadDate => {
+            "this is not a date of 1900-2200 in the column's order of day and month"
+        }
+        Reason::BadNumber | Reason::NotFinite | Reason::OutOfRange => "this is no finite number below 1e14",
+    };
+    Error::Read {
+        file: file.to_owned(),
+        place: Some(place),
+        problem: problem.to_owned(),
+        cure: "mend the row, or leave it out of the file".to_owned(),
     }
 }
 

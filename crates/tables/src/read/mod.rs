@@ -21,6 +21,7 @@ mod customers;
 mod date;
 mod delimited;
 mod form;
+mod ids;
 mod number;
 mod records;
 mod rows;
@@ -31,11 +32,12 @@ mod zip;
 #[cfg(test)]
 mod tests;
 
-pub use columns::{Sums, sums, transactions_schema};
+pub use columns::{Sums, fold as folded, sums, transactions_schema};
 pub use customers::{
     Attribute, CustomersOptions, CustomersRead, Wanted, customer_rows_schema, read_customers, understand_customers,
 };
 pub use date::DateOrder;
+pub use ids::read_ids;
 pub use number::DecimalMark;
 pub use rows::{Count, Reason, Reject};
 pub use survey::Reading;
@@ -343,7 +345,7 @@ fn nothing_kept(file: &str, outcome: &Outcome, first: &Reject) -> Error {
     }
 }
 
-struct Prepared {
+pub(crate) struct Prepared {
     understood: Understood,
     walk: Box<dyn Walk>,
     settled: Vec<Settled>,

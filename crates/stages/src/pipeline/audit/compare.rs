@@ -10,7 +10,7 @@ use super::super::remake::{another_future, register};
 use super::{Check, Remake, Result};
 use crate::artifact::{self, Run};
 use crate::config::Config;
-use crate::ctx::{Ctx, Silent, Stage};
+use crate::ctx::{Ctx, Silent, Stage, Steps};
 use crate::error::Error;
 use crate::time::Instant;
 
@@ -38,6 +38,8 @@ pub(super) struct Bench<'a> {
     pub(super) as_of: Instant,
     pub(super) scratch: &'a Path,
     pub(super) remake: &'a Remake,
+    /// Hears of every run that is made again.
+    pub(super) steps: &'a Steps<'a>,
 }
 
 /// What one comparison found.
@@ -59,6 +61,8 @@ impl Bench<'_> {
             self.run.path(folder, Stage::Features)?;
         }
         let Some(&last) = instants.last() else { return Ok(Vec::new()) };
+        let ways = HOW.iter().filter(|(how, _)| *how != "late" || arrivals > 0).count();
+        self.steps.plan(Some(1 + ways * (instants.len() + 1)), "runs made again");
         let truth = self.fitted(&engine, last, "unchanged")?;
         let mut checks = Vec::new();
         for (how, name) in HOW {
@@ -67,7 +71,7 @@ impl Bench<'_> {
                 checks.push(Check::open(name, why.to_owned()));
                 continue;
             }
-            self.ctx.progress.at(Stage::Audit, name);
+            self.steps.at(name);
             let mut all = Compared::default();
             for &at in instants {
                 let out = self.store(&engine, at, how)?;
@@ -114,6 +118,7 @@ impl Bench<'_> {
         config.report.bootstrap_replicates = 50;
         let ctx = Ctx { progress: &Silent, reuse: false, ..*self.ctx };
         (self.remake)(&ctx, &config, self.run, &sources, last, &out)?;
+        self.steps.done(1);
         Ok(out)
     }
 

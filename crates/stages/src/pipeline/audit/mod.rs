@@ -17,7 +17,7 @@ pub use crate::summary::Verdict;
 
 use crate::artifact::{self, Run, RunFolder};
 use crate::config::Config;
-use crate::ctx::{Ctx, Stage};
+use crate::ctx::{Ctx, Stage, Steps};
 use crate::error::{Error, Result};
 use crate::time::Instant;
 
@@ -122,11 +122,7 @@ pub(super) fn run(ctx: &Ctx<'_>, config: &Config, folder: &mut RunFolder) -> Res
 /// # Errors
 /// Any [`Error`] of the stages, the engine or the file system.
 pub fn examine(ctx: &Ctx<'_>, config: &Config, run: &Run, scratch: &Path, remake: &Remake) -> Result<Facts> {
-    let timeline = run.manifest.timeline.ok_or_else(|| Error::Missing {
-        artefact: "the timeline".to_owned(),
-        out: run.folder().to_path_buf(),
-        stage: Stage::Clean.name(),
-    })?;
+    let timeline = run.timeline()?;
     let snapshots = timeline.snapshots(&config.snapshots);
     let instants = instants(config, &timeline, &snapshots);
     let mut checks = Vec::new();
@@ -134,7 +130,8 @@ pub fn examine(ctx: &Ctx<'_>, config: &Config, run: &Run, scratch: &Path, remake
         let why = "the history is too short: no snapshot has a future within the data";
         checks.extend(compare::HOW.iter().map(|(_, name)| Check::open(name, why.to_owned())));
     } else {
-        let bench = compare::Bench { ctx, config, run, as_of: timeline.as_of, scratch, remake };
+        let steps = Steps::new(ctx.progress, Stage::Audit);
+        let bench = compare::Bench { ctx, config, run, as_of: timeline.as_of, scratch, remake, steps: &steps };
         checks.extend(bench.compare(&instants)?);
     }
     let engine = super::engine(ctx, config)?;

@@ -71,7 +71,7 @@ impl<'a> Court<'a> {
             .map(|id| {
                 by_id.get(id.as_str()).copied().ok_or_else(|| Error::Corrupt {
                     artefact: artifact::ALLOCATION.to_owned(),
-                    problem: format!("customer {id} is not of the generated world"),
+                    problem: format!("customer '{id}' is not of the generated world"),
                 })
             })
             .collect::<Result<Vec<usize>>>()?;

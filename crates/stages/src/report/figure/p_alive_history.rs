@@ -8,7 +8,8 @@ use super::sheet::{Anchor, Head, Sheet};
 use super::theme::{Caption, Theme};
 use super::{Check, Figure, Result, number, table};
 
-const NAME: &str = "p_alive_history";
+/// What the picture is called.
+pub const NAME: &str = "p_alive_history";
 const HEIGHT: f64 = 220.0;
 /// Height of the strip of purchases.
 const STRIP: f64 = 16.0;

@@ -19,6 +19,7 @@ use super::kpis::Everyday;
 use super::revenue::Revenue;
 use crate::artifact::{self, RunFolder};
 use crate::config::Config;
+use crate::ctx::Steps;
 use crate::error::{Error, Result};
 use crate::summary::Window;
 
@@ -68,6 +69,7 @@ pub(super) fn draw_all(
     run: &RunFolder,
     everyday: &Everyday,
     revenue: &Revenue,
+    steps: &Steps<'_>,
 ) -> Result<Pictures> {
     let room = Room { config, engine, run, everyday };
     let mut gallery = Gallery::default();
@@ -83,8 +85,13 @@ pub(super) fn draw_all(
     let folder = run.write(artifact::FIGURES)?;
     std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
     // Rasterising is the costly part, and each picture stands for itself.
-    let written: Vec<figure::Result<_>> =
-        gallery.drawn.par_iter().map(|figure| figure::write(figure, &folder, config.report.dpi)).collect();
+    steps.plan(Some(gallery.drawn.len()), "figures");
+    let write = |figure: &Figure| {
+        let written = figure::write(figure, &folder, config.report.dpi);
+        steps.done(1);
+        written
+    };
+    let written: Vec<figure::Result<_>> = gallery.drawn.par_iter().map(write).collect();
     let mut figures = Vec::new();
     for (figure, result) in gallery.drawn.into_iter().zip(written) {
         result?;

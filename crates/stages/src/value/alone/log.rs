@@ -80,7 +80,7 @@ pub(crate) fn histories(
     }
     if let (Some(customer), None) = (&question.customer, &made.life) {
         return Err(Error::Input {
-            problem: format!("no customer {customer} has bought anything in {file}"),
+            problem: format!("no customer '{customer}' has bought anything in {file}"),
             place: Some("--customer".to_owned()),
             cure: "name a customer as the file spells it; the predictions list all of them".to_owned(),
         });

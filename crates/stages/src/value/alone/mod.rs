@@ -160,6 +160,10 @@ impl Question {
             let problem = "--customer draws P(alive), and the NBD knows nobody who leaves".to_owned();
             return input(problem, "--customer", "take --model bg-nbd, mbg-nbd or pareto-nbd");
         }
+        if options.customer.as_ref().is_some_and(|id| id.trim().is_empty()) {
+            let problem = "--customer names nobody".to_owned();
+            return input(problem, "--customer", "name one customer as the file spells it, or leave it out");
+        }
         Ok(Self { model, unit, days, periods, discount, customer: options.customer.clone() })
     }
 }

@@ -222,7 +222,7 @@ impl Cells {
             }
             _ => {
                 let cure = "give a number with a decimal point and no separators, or leave the row out";
-                Err(self.bad(row, column, &format!("is {text:?}, which is no number"), cure))
+                Err(self.bad(row, column, &format!("is '{text}', which is no number"), cure))
             }
         }
     }
@@ -249,7 +249,7 @@ impl Cells {
                 return Err(self.bad(row, column, "is empty", "give every customer its id, or drop the column"));
             };
             if let Some(first) = seen.insert(id.clone(), row) {
-                let what = format!("is {id} again, as in row {}", first + 1);
+                let what = format!("is '{id}' again, as in row {}", first + 1);
                 return Err(self.bad(row, column, &what, "give one row per customer"));
             }
             ids.push(id.clone());
