@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::columns::{self, CANONICAL, CUSTOMER_ID, Canonical, Mapping, VALID_FROM_COLUMN};
-use super::customers::{self, CustomersOptions};
+use super::customers::{self, CustomersOptions, Wanted};
 use crate::error::Result;
 
 /// The table that a file holds.
@@ -18,6 +18,11 @@ pub(crate) enum Form<'o> {
 impl Form<'_> {
     pub(crate) fn is_transactions(self) -> bool {
         matches!(self, Self::Transactions)
+    }
+
+    /// Whether a header without rows says something: a list of which nobody is yet.
+    pub(crate) fn may_be_empty(self) -> bool {
+        matches!(self, Self::Customers(options) if options.wanted == Wanted::Ids)
     }
 
     /// The columns that are looked for by name.

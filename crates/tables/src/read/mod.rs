@@ -411,7 +411,7 @@ fn prepare_file(path: &Path, file: &str, options: &ReadOptions, form: Form<'_>) 
         understood.notes.extend(notes);
         understood.tables.push(describe(&table, readings, form));
     }
-    if rows == 0 {
+    if rows == 0 && !form.may_be_empty() {
         return Err(Error::Read {
             file: file.to_owned(),
             place: None,
