@@ -203,7 +203,7 @@ fn data(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change>>
             ("decision as of".to_owned(), day(|timeline| timeline.as_of)),
         ])
     };
-    Ok(paired(side(one)?, side(two)?))
+    Ok(paired(&side(one)?, &side(two)?))
 }
 
 fn segments(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change>> {
@@ -211,7 +211,7 @@ fn segments(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Chan
         let report: report::Facts = run.stage(Stage::Report, out)?;
         Ok(report.segments.into_iter().map(|s| (s.segment, Side::Count(s.customers))).collect())
     };
-    Ok(paired(side(one)?, side(two)?))
+    Ok(paired(&side(one)?, &side(two)?))
 }
 
 fn models(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change>> {
@@ -239,20 +239,22 @@ fn models(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change
         }
         Ok(all)
     };
-    Ok(paired(side(one)?, side(two)?))
+    Ok(paired(&side(one)?, &side(two)?))
 }
 
 /// Figures of both runs by name: those of the first in their order, then what only the second has.
-fn paired(one: Vec<(String, Side)>, two: Vec<(String, Side)>) -> Vec<Change> {
-    let find = |all: &[(String, Side)], name: &str| all.iter().find(|(known, _)| known == name).map(|(_, s)| s.clone());
-    let later = two.iter().filter(|(name, _)| find(&one, name).is_none()).cloned();
-    let names: Vec<String> = one.iter().cloned().chain(later).map(|(name, _)| name).collect();
-    let of = |what: String| {
-        let (a, b) = (find(&one, &what).unwrap_or(Side::Unknown), find(&two, &what).unwrap_or(Side::Unknown));
-        let is_beyond_doubt = beyond_doubt(&a, &b);
-        Change { what, a, b, is_beyond_doubt }
+fn paired(one: &[(String, Side)], two: &[(String, Side)]) -> Vec<Change> {
+    let find = |all: &[(String, Side)], name: &str| {
+        all.iter().find(|(known, _)| known == name).map_or(Side::Unknown, |(_, side)| side.clone())
     };
-    names.into_iter().map(of).collect()
+    let later = two.iter().filter(|(name, _)| one.iter().all(|(known, _)| known != name));
+    one.iter()
+        .chain(later)
+        .map(|(what, _)| {
+            let (a, b) = (find(one, what), find(two, what));
+            Change { what: what.clone(), is_beyond_doubt: beyond_doubt(&a, &b), a, b }
+        })
+        .collect()
 }
 
 /// Two estimates differ beyond doubt where their distance is above the root of the sum of their squared half-widths: that
@@ -292,7 +294,7 @@ mod tests {
     #[test]
     fn what_only_one_run_has_stands_beside_nothing() {
         let side = |name: &str, n: u64| (name.to_owned(), Side::Count(n));
-        let found = paired(vec![side("New", 3), side("Loyal", 1)], vec![side("Loyal", 2), side("Lost", 5)]);
+        let found = paired(&[side("New", 3), side("Loyal", 1)], &[side("Loyal", 2), side("Lost", 5)]);
         let names: Vec<&str> = found.iter().map(|change| change.what.as_str()).collect();
         assert_eq!(names, ["New", "Loyal", "Lost"]);
         assert_eq!((&found[0].b, &found[2].a), (&Side::Unknown, &Side::Unknown));

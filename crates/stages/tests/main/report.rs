@@ -123,7 +123,7 @@ fn two_runs_differ_by_what_was_changed_and_by_what_follows() {
             Stage::Ingest | Stage::Clean | Stage::Features | Stage::Segment => assert!(verdict.is_same, "{name}"),
             Stage::Churn => assert_eq!(began, &["settings"], "{name}"),
             Stage::Report => {
-                assert!(began.is_empty() && verdict.follows_from.contains(&"churn".to_owned()), "{verdict:?}")
+                assert!(began.is_empty() && verdict.follows_from.contains(&"churn".to_owned()), "{verdict:?}");
             }
             _ => {}
         }

@@ -88,12 +88,12 @@ impl<'a> Shelf<'a> {
 
     /// The source files and the timeline.
     pub(super) fn inputs(&self) -> Result<Field> {
-        let value = serde_json::to_value(self.run.inputs()).map_err(corrupt)?;
+        let value = serde_json::to_value(self.run.inputs()).map_err(|e| corrupt(&e))?;
         Ok(self.root(artifact::MANIFEST, "/inputs".to_owned(), Rc::new(value)))
     }
 
     pub(super) fn timeline(&self) -> Result<Field> {
-        let value = serde_json::to_value(self.run.timeline()?).map_err(corrupt)?;
+        let value = serde_json::to_value(self.run.timeline()?).map_err(|e| corrupt(&e))?;
         Ok(self.root(artifact::MANIFEST, "/timeline".to_owned(), Rc::new(value)))
     }
 
@@ -229,7 +229,7 @@ impl<'a> Shelf<'a> {
     }
 }
 
-fn corrupt(e: serde_json::Error) -> Error {
+fn corrupt(e: &serde_json::Error) -> Error {
     Error::Corrupt { artefact: artifact::MANIFEST.to_owned(), problem: e.to_string() }
 }
 

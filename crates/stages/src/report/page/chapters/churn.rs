@@ -1,6 +1,6 @@
 //! Who leaves: how well it is foretold, and by what.
 
-use super::*;
+use super::{Chapter, Claim, Field, Number, Result, Row, Shelf, Stage, Unit, estimate, row, say, window};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

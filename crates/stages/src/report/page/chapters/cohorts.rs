@@ -1,6 +1,6 @@
 //! What each month brought, and who came back.
 
-use super::*;
+use super::{Chapter, Claim, Result, Shelf, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

@@ -1,6 +1,6 @@
 //! What was read, what was set aside and why, and what the checks found.
 
-use super::*;
+use super::{Chapter, Claim, Number, Result, Shelf, Source, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

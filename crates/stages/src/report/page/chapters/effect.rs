@@ -1,7 +1,7 @@
 //! What is known of the offers' effect, and what is assumed.
 
 use super::executive::{offers, rates_standing};
-use super::*;
+use super::{Chapter, Number, Result, Row, Shelf, Stage, Standing, Unit, estimate, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

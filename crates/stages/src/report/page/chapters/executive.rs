@@ -1,6 +1,9 @@
 //! The first page: what to do, what it costs and earns, what was measured, what is assumed, what could be wrong.
 
-use super::*;
+use super::{
+    Card, Cell, Chapter, Claim, Field, Number, Piece, Quote, Result, Shelf, Stage, Standing, Unit, estimate, quotes,
+    row, say, total, window,
+};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

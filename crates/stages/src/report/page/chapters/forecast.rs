@@ -1,6 +1,6 @@
 //! The season and the coming months.
 
-use super::*;
+use super::{Chapter, Claim, Number, Result, Row, Shelf, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

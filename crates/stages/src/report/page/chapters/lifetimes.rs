@@ -1,6 +1,6 @@
 //! How customers buy while they stay, and whether the data know of any leaving.
 
-use super::*;
+use super::{Chapter, Number, Result, Shelf, Stage, Unit, row, say};
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("lifetimes", "Buying and leaving");

@@ -1,6 +1,6 @@
 //! What the run was made of.
 
-use super::*;
+use super::{Chapter, Result, Shelf, Unit, row, say};
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("run", "The run");

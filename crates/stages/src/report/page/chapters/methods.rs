@@ -1,6 +1,6 @@
 //! How the figures are made, in a sentence each.
 
-use super::*;
+use super::{Chapter, Result, Shelf, row, say};
 
 pub(super) fn chapter(_: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("methods", "How it was done");

@@ -1,6 +1,6 @@
 //! The cards of the models: what they are for, what they were made of, what nobody knows of them.
 
-use super::*;
+use super::{Chapter, Result, Shelf, Stage, Unit, quotes, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

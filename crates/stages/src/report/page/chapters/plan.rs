@@ -1,7 +1,7 @@
 //! The plan with its certificate, other budgets, and who comes first.
 
 use super::executive::rates_standing;
-use super::*;
+use super::{Chapter, Claim, Number, Result, Row, Shelf, Stage, Standing, Unit, row, say};
 use crate::artifact;
 
 /// Customers of the plan that the page shows.

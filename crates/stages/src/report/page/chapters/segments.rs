@@ -1,6 +1,6 @@
 //! Who the customers are: segments, what to do with each, what became of them.
 
-use super::*;
+use super::{Chapter, Claim, Field, Number, Piece, Result, Row, Shelf, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {

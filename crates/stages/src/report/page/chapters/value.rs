@@ -1,6 +1,6 @@
 //! What customers are worth: how well it is foretold.
 
-use super::*;
+use super::{Chapter, Field, Number, Result, Shelf, Stage, Unit, estimate, row, say, window};
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("value", "What they are worth");
