@@ -18,13 +18,18 @@ pub(crate) fn customers(n: u64) -> String {
     format!("{} {}", count(n), if n == 1 { "customer" } else { "customers" })
 }
 
-/// A share in 0..1 as a percentage: one decimal below 10 %, whole numbers above: `4.0 %`, `62 %`.
+/// A share in 0..1 as a percentage: one decimal below 10 %, whole numbers above: `4.0 %`, `62 %`; 100 % only where it is
+/// all.
 pub(crate) fn percent(share: f64) -> String {
     let value = share * 100.0;
     let tenths = (value * 10.0).round() / 10.0;
     if value != 0.0 && tenths.abs() < 0.1 {
         let sign = if value < 0.0 { "−" } else { "" };
         return format!("{sign}<0.1 %");
+    }
+    // Nearly all is not all.
+    if value < 100.0 && value >= 99.5 {
+        return if tenths < 100.0 { format!("{tenths:.1} %") } else { ">99.9 %".to_owned() };
     }
     if value != 0.0 && tenths.abs() < 10.0 { signed(format!("{tenths:.1} %")) } else { signed(format!("{value:.0} %")) }
 }
@@ -159,8 +164,9 @@ mod tests {
 
     #[test]
     fn shares_keep_a_decimal_only_where_it_tells() {
-        let shown = [0.0, 0.0004, 0.042, 0.05, 0.0996, 0.1, 0.624, 1.0, -0.031].map(percent);
-        assert_eq!(shown, ["0 %", "<0.1 %", "4.2 %", "5.0 %", "10 %", "10 %", "62 %", "100 %", "−3.1 %"]);
+        let shown = [0.0, 0.0004, 0.042, 0.05, 0.0996, 0.1, 0.624, 0.995, 0.9999, 1.0, -0.031].map(percent);
+        let meant = ["0 %", "<0.1 %", "4.2 %", "5.0 %", "10 %", "10 %", "62 %", "99.5 %", ">99.9 %", "100 %", "−3.1 %"];
+        assert_eq!(shown, meant);
         assert_eq!([change(0.018), change(-0.18), change(0.0)], ["+1.8 %", "−18.0 %", "0.0 %"]);
     }
 

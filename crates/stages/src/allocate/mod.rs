@@ -349,6 +349,8 @@ fn curve(problem: &Problem<'_>, budget: f64) -> Result<Vec<CurveRow>> {
     let mut budgets: Vec<f64> =
         (0..=CURVE_POINTS).map(|i| (top * i as f64 / CURVE_POINTS as f64 * 100.0).round() / 100.0).collect();
     budgets.push(budget);
+    // What half the money would bring is asked first, and the even points can all lie above it.
+    budgets.extend([0.125, 0.25, 0.5, 0.75].map(|part| (budget * part * 100.0).round() / 100.0));
     budgets.sort_by(f64::total_cmp);
     budgets.dedup();
     let points = allocate::budget_curve(problem, &budgets).map_err(infeasible)?;

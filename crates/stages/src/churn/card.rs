@@ -51,7 +51,7 @@ impl Room<'_> {
             to: at.plus_days(model.windows.horizon_days).to_string(),
         };
         let mut limits = vec![
-            "No purchase in the window is not the same as gone for good; most who are silent for a while come back."
+            "No purchase in the window is not the same as gone for good; some come back later."
                 .to_owned(),
             "The level rests on one season of last year and on the latest closed window; a year unlike the last moves it."
                 .to_owned(),

@@ -99,7 +99,7 @@ pub fn compare(a: &Path, b: &Path) -> Result<Comparison> {
         a: a.display().to_string(),
         b: b.display().to_string(),
         stages: Stage::RUN.into_iter().map(|stage| verdict(stage, one, two)).collect(),
-        settings: settings(&one.parameters, &two.parameters),
+        settings: settings(&one.parameters, &two.parameters).into_iter().chain(of_plans(one, two)).collect(),
         data: data((one, a), (two, b))?,
         segments: segments((one, a), (two, b))?,
         models: models((one, a), (two, b))?,
@@ -182,6 +182,16 @@ fn settings(one: &Value, two: &Value) -> Vec<Setting> {
         }));
     }
     all
+}
+
+/// What the plans themselves were made with, where flags have set it for one of them only.
+fn of_plans(one: &Manifest, two: &Manifest) -> Vec<Setting> {
+    let of = |run: &Manifest, name: &str| {
+        run.stages.get(Stage::Allocate.name()).and_then(|plan| plan.get(name)).cloned().unwrap_or(Value::Null)
+    };
+    let names = ["budget", "table", "rate_kind", "value_reading", "method", "caps", "holdout", "assumptions"];
+    let differ = names.into_iter().filter(|name| of(one, name) != of(two, name));
+    differ.map(|name| Setting { name: format!("plan: {name}"), a: of(one, name), b: of(two, name) }).collect()
 }
 
 fn data(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change>> {

@@ -16,6 +16,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::Config;
 use crate::ctx::{Stage, Steps};
 use crate::error::{Error, Result};
+use crate::number;
 use crate::summary::{SegmentCheck, Window};
 
 /// What the report stage wrote.
@@ -63,7 +64,7 @@ pub fn run(config: &Config, engine: &Engine, run: &mut RunFolder, steps: &Steps<
     } else {
         pictures::Pictures::default()
     };
-    let sentence = format!("{customers} customers scored, {} figures", figures.len());
+    let sentence = format!("{} scored, {} figures, {}", number::customers(customers), figures.len(), artifact::REPORT);
     let outlook = revenue.outlook();
     let facts = Facts { customers, figures, missing, segments, checks, hold_out, revenue: outlook };
     let found = serde_json::to_value(&facts)

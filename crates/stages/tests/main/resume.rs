@@ -119,6 +119,9 @@ fn another_budget_needs_no_new_models() {
             artifact::RATE_SENSITIVITY,
             artifact::SEGMENT_BUDGET,
             artifact::SEGMENT_SUMMARY,
+            artifact::REPORT,
+            artifact::REPORT_JSON,
+            artifact::REPORT_TEXT,
         ]
     );
     let (before, after) = (scores(&BASE.out), scores(&out));
@@ -166,8 +169,8 @@ fn only_what_depends_on_a_change_is_computed_again() {
         ("figures", |c| c.report.figures = false, &["ingest", "report"]),
         ("beta", |c| c.churn.beta = 1.0, &["ingest", "churn", "value", "allocate", "report"]),
         ("clusters", |c| c.segments.k = 5, &["ingest", "segment", "allocate", "report"]),
-        ("freshness", |c| c.validate.freshness_days = 9, &["ingest", "validate", "clean"]),
-        ("fences", |c| c.clean.iqr_factor = 2.0, &["ingest", "clean", "features"]),
+        ("freshness", |c| c.validate.freshness_days = 9, &["ingest", "validate", "clean", "report"]),
+        ("fences", |c| c.clean.iqr_factor = 2.0, &["ingest", "clean", "features", "report"]),
         ("months", |c| c.snapshots.max = 9, &["ingest", "features", "segment", "churn", "value", "allocate", "report"]),
         ("seed", |c| c.run.seed = 3, &["ingest", "clean", "segment", "churn", "value", "allocate", "report"]),
     ];

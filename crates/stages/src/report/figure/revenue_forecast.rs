@@ -228,8 +228,8 @@ fn finding(data: &RevenueForecastData) -> String {
     if data.used == 0 {
         let others = match data.tried.len() - 1 {
             0 => "no other method could be tried yet".to_owned(),
-            1 => "the other method tried was off by more".to_owned(),
-            n => format!("none of {n} other methods did better"),
+            1 => "the other method tried was off by more on the same months".to_owned(),
+            n => format!("none of {n} other methods did better on the same months"),
         };
         return format!(
             "The next {months} expected to bring what the same ones brought a year before, {money} in all: that forecast \

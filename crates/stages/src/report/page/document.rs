@@ -18,6 +18,13 @@ pub(crate) struct Document {
     pub(crate) chapters: Vec<Chapter>,
 }
 
+impl Document {
+    /// What must be said of money.
+    pub(crate) fn money(&self) -> &'static str {
+        if self.currency.is_empty() { " Money is in the currency of the data, which do not name it." } else { "" }
+    }
+}
+
 /// What one room has to say.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Chapter {

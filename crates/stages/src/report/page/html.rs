@@ -59,9 +59,8 @@ fn header(body: &mut Html, document: &Document) {
         header.element("p", &[], |line| {
             line.text("As of ");
             piece(line, &Piece::Quote(document.as_of.clone()));
-            if document.currency.is_empty() {
-                line.text(". Money is in the currency of the data, which do not name it.");
-            }
+            line.text(".");
+            line.text(document.money());
         });
         header.element("p", &[("class", "legend")], |legend| {
             legend.text("Figures are ");

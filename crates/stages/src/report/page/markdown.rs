@@ -7,7 +7,7 @@ use crate::artifact;
 
 /// The page. Writing to a `String` cannot fail.
 pub(super) fn render(document: &Document) -> String {
-    let mut page = format!("# Retention report\n\nAs of {}.\n", document.as_of.text);
+    let mut page = format!("# Retention report\n\nAs of {}.{}\n", document.as_of.text, document.money());
     for chapter in &document.chapters {
         let _ = write!(page, "\n## {}\n", chapter.title);
         for block in &chapter.blocks {
@@ -29,7 +29,7 @@ fn write_block(page: &mut String, block: &Block) {
         Block::Table(table) => write_table(page, table),
         Block::Picture(picture) => {
             let (folder, name, finding) = (artifact::FIGURES, &picture.name, escaped(&picture.finding.text));
-            writeln!(page, "![{finding}]({folder}/{name}.png)\n\n{finding}")
+            writeln!(page, "![{}]({folder}/{name}.png)\n\n{finding}", name.replace('_', " "))
         }
     };
 }

@@ -277,7 +277,12 @@ impl Field {
 
     /// The same, or nothing where the file has nothing there.
     pub(super) fn find(&self, path: &str) -> Option<Self> {
-        Some(self.at(path)).filter(|field| !field.value.is_null())
+        self.at(path).known()
+    }
+
+    /// Itself, where there is anything.
+    pub(super) fn known(self) -> Option<Self> {
+        Some(self).filter(|field| !field.value.is_null())
     }
 
     /// Its elements.

@@ -10,7 +10,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         page.text(say![
             "A customer has left who buys nothing within ",
             churn.need("horizon_days", Unit::Count)?,
-            " days. ",
+            " days; some of them come back later. ",
             mean.forecast(),
             " of the customers are expected to."
         ]);

@@ -1,6 +1,6 @@
 //! What was read, what was set aside and why, and what the checks found.
 
-use super::{Chapter, Claim, Number, Result, Shelf, Source, Stage, Unit, row, say};
+use super::{Chapter, Claim, Field, Number, Result, Shelf, Source, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
@@ -38,20 +38,38 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     page.heading("What the checks found");
     let checks = shelf.json(artifact::VALIDATION, Stage::Validate)?;
     let of = |name: &str| checks.at("statistics").number(name, Unit::Count);
-    if let (Some(passed), Some(done), Some(open)) =
-        (of("successful_expectations"), of("evaluated_expectations"), of("not_evaluated"))
-    {
+    if let (Some(passed), Some(errors), Some(warnings), Some(notes), Some(open)) = (
+        of("successful_expectations"),
+        of("failed_errors"),
+        of("failed_warnings"),
+        of("failed_notes"),
+        of("not_evaluated"),
+    ) {
         page.text(say![
             passed,
-            " of ",
-            done,
             " checks passed; ",
+            errors,
+            " failed as errors, ",
+            warnings,
+            " as warnings and ",
+            notes,
+            " as notes; ",
             open,
-            " could not be made. These failed; what each means and what to do about it:"
+            " could not be made for want of a column or of settings."
         ]);
     }
     let failed = checks.at("results").items().into_iter().filter(|check| check.is("success", false));
-    let failed = failed.map(|check| row![check.quote("severity"), check.quote("sentence"), check.quote("remedy")]);
+    let mut failed: Vec<Field> = failed.collect();
+    let weight = |check: &Field| {
+        check.quote("severity").map(|severity| match severity.text.as_str() {
+            "error" => 0,
+            "warn" => 1,
+            _ => 2,
+        })
+    };
+    failed.sort_by_key(weight);
+    let failed =
+        failed.iter().map(|check| row![check.quote("severity"), check.quote("sentence"), check.quote("remedy")]);
     page.table("Checks that failed", &["Severity", "Found", "What to do"], failed.collect());
     Ok(Some(page))
 }

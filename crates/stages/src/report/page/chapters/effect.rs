@@ -6,13 +6,13 @@ use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("effect", "What the offers change");
-    let plan = shelf.record(Stage::Allocate)?;
+    let Some(plan) = shelf.record(Stage::Allocate)?.known() else { return Ok(None) };
     let standing = rates_standing(&plan);
     page.text(match standing {
         Standing::Assumed => say![
             "What an offer changes in a customer cannot be read from past orders: who got an offer was not drawn at \
              random, or nobody got one. The effects below are therefore assumptions, and so is all that follows from them. \
-             What makes them safe to use is how far off they may be before the plan loses money."
+             How far off they may be before the plan loses money says how much rests on them."
         ],
         _ => say![
             "The effects below were measured where the last column says so. What was measured then need not hold now."
@@ -30,7 +30,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     });
     page.table(
         "The offers",
-        &["Offer", "Cost of a contact", "Effect", "Effect needed to pay", "Customers kept", "Effect is"],
+        &["Offer", "Cost of a contact", "Effect", "It breaks even at", "Customers kept", "Effect is"],
         rows.collect(),
     );
     let thresholds = plan.at("thresholds").items().into_iter().filter(|t| t.number("from", Unit::Money).is_some());
@@ -43,7 +43,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         ]
     });
     page.table(
-        "From what on an offer is worth it",
+        "From what on an offer is worth it, where budget and places cost nothing; under a budget it takes more",
         &["Offer", "What is at stake", "Above", "Instead of"],
         rows.collect(),
     );

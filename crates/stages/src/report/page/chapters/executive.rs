@@ -8,12 +8,30 @@ use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("summary", "What to do");
-    let plan = shelf.record(Stage::Allocate)?;
-    let standing = rates_standing(&plan);
+    let plan = shelf.record(Stage::Allocate)?.known();
+    match &plan {
+        Some(plan) => to_do(&mut page, shelf, plan)?,
+        None => page.text(say![
+            "What the plan was made from has changed since: `tenure allocate` makes it anew, and `tenure report` then says \
+             what to do."
+        ]),
+    }
+    measured(&mut page, shelf)?;
+    if let Some(plan) = &plan {
+        assumed(&mut page, plan);
+    }
+    page.heading("What could be wrong");
+    page.items(doubts(shelf, plan.as_ref())?);
+    Ok(Some(page))
+}
+
+/// What the plan says, costs and earns.
+fn to_do(page: &mut Chapter, shelf: &Shelf<'_>, plan: &Field) -> Result<()> {
+    let standing = rates_standing(plan);
     let money = |path: &str| plan.need(path, Unit::Money);
     let (net, gap, budget, spend) =
         (money("net")?.standing(standing), money("gap")?, money("budget")?, money("spend")?);
-    let offers = offers(&plan);
+    let offers = offers(plan);
     let contacts: Vec<Number> = offers.iter().filter_map(|offer| offer.number("customers", Unit::Count)).collect();
     let contacted = total(shelf, &contacts);
     let (low, high) = (money("doubt/net/q05")?.standing(standing), money("doubt/net/q95")?.standing(standing));
@@ -28,7 +46,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     }
     cards.push(Card { label: "Cost", number: spend.clone(), note: say!["of a budget of ", budget.clone()] });
     cards.push(Card {
-        label: "Expected net gain",
+        label: "Expected net gain, revenue times margin less cost",
         number: net.clone(),
         note: say!["from ", low.clone(), " to ", high.clone(), " in nine of ten draws of what is uncertain"],
     });
@@ -43,18 +61,14 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     page.claim(Claim::rising("no plan earns more than the bound", &[&net, &money("bound")?]));
 
     if contacted.is_some_and(|contacted| contacted.value > 0.0) {
-        contact(&mut page, &plan, standing)?;
+        contact(page, plan, standing)?;
     } else {
         page.text(say![
             "Contact nobody: under these assumptions no offer is worth its cost within the budget. The segments and the \
              forecasts below stand all the same."
         ]);
     }
-    measured(&mut page, shelf)?;
-    assumed(&mut page, &plan);
-    page.heading("What could be wrong");
-    page.items(doubts(shelf, &plan)?);
-    Ok(Some(page))
+    Ok(())
 }
 
 /// Whether what the plan earns rests on rates that nobody has measured.
@@ -76,19 +90,22 @@ fn contact(page: &mut Chapter, plan: &Field, standing: Standing) -> Result<()> {
     page.text(say![
         "Make these offers, in the order of ",
         artifact::EXECUTION_PLAN,
-        ". Every other customer costs more to contact than the contact is expected to bring, or would use money that brings more elsewhere."
+        ". Nobody else is contacted: by these forecasts it would cost more than it brings, or the money brings more elsewhere, \
+         or a limit forbids it."
     ]);
     let rows = offers(plan).iter().map(|offer| offer_row(offer, standing)).collect();
     page.table(
         "The plan by offer",
-        &["Offer", "Customers", "Cost", "Expected net", "Effect", "Effect needed to pay", "Effect is"],
+        &["Offer", "Customers", "Cost", "Expected net", "Effect", "It breaks even at", "Effect is"],
         rows,
     );
     let money = |path: &str| plan.need(path, Unit::Money);
     page.text(say![
         "The plan gains in ",
         plan.need("doubt/net/p_positive", Unit::Share)?.standing(standing),
-        " of the draws; in the worst ",
+        " of ",
+        plan.need("doubt/net/draws", Unit::Count)?,
+        " draws of probabilities, values and effects (not of what each customer then does); in the worst ",
         plan.need("doubt/net/alpha", Unit::Share)?,
         " it brings ",
         money("doubt/net/cvar")?.standing(standing),
@@ -144,6 +161,17 @@ fn measured(page: &mut Chapter, shelf: &Shelf<'_>) -> Result<()> {
         None => unmeasured("Who leaves could not be tested: ", churn.quote("quality/missing")),
     });
     let value = shelf.record(Stage::Value)?;
+    let plan = shelf.record(Stage::Allocate)?;
+    let goes_by_kept = plan.quote("value_reading").is_some_and(|reading| reading.text == "clv_if_retained");
+    let kept = value.at("if_retained").items();
+    if let Some(kept) = kept.first().filter(|_| goes_by_kept) {
+        let mut said = say![
+            "What a kept customer spends, which the plan goes by: the total of those who bought was foretold with an error of "
+        ];
+        said.extend(estimate(kept, "portfolio_error", Unit::Change));
+        said.extend(say![". Of those who did not buy nobody knows what they would have spent."]);
+        items.push(said);
+    }
     items.push(match value.find("quality/measured") {
         Some(quality) => {
             let models = quality.at("models").items();
@@ -189,7 +217,7 @@ fn assumed(page: &mut Chapter, plan: &Field) {
 }
 
 /// What the stages warn of, checks that failed, and what no data can say.
-fn doubts(shelf: &Shelf<'_>, plan: &Field) -> Result<Vec<Vec<Piece>>> {
+fn doubts(shelf: &Shelf<'_>, plan: Option<&Field>) -> Result<Vec<Vec<Piece>>> {
     let mut items: Vec<Vec<Piece>> = shelf.warnings().into_iter().map(|warning| say![warning]).collect();
     let checks = shelf.record(Stage::Report)?.at("checks").items();
     for check in checks.iter().filter(|check| check.quote("verdict").is_some_and(|q| q.text == "failed")) {
@@ -210,7 +238,37 @@ fn doubts(shelf: &Shelf<'_>, plan: &Field) -> Result<Vec<Vec<Piece>>> {
             " as warnings: see the chapter on the data."
         ]);
     }
-    if rates_standing(plan) == Standing::Assumed {
+    if let Some(stable) =
+        plan.and_then(|plan| plan.find("doubt")).and_then(|doubt| doubt.number("stability_of_offers", Unit::Share))
+    {
+        items.push(say![
+            "The plan as a whole is surer than its parts: a customer's offer is the same again in ",
+            stable.forecast(),
+            " of the draws. Take the list as a list, not as a verdict on each customer."
+        ]);
+    }
+    let churn = shelf.record(Stage::Churn)?;
+    if let (Some(tested), Some(now)) =
+        (churn.number("quality/measured/churn_rate", Unit::Share), churn.number("mean_p_churn", Unit::Share))
+    {
+        items.push(say![
+            "The test was in another season: ",
+            tested.measured(),
+            " left then, ",
+            now.forecast(),
+            " are expected to leave now. The ranking of customers is surer than this level."
+        ]);
+    }
+    items.push(say![
+        "The first of a plan are often unusual customers, whose values are the least sure: look at them by hand (",
+        artifact::CUSTOMER_OUTLIERS,
+        " says what is unusual in whom)."
+    ]);
+    items.push(say![
+        "Gains are revenue times the margin of the settings, and costs are not: at a lower margin they fall in proportion. \
+         Values are of the spend that the settings name, gross unless they say otherwise: returns are not taken off."
+    ]);
+    if plan.is_some_and(|plan| rates_standing(plan) == Standing::Assumed) {
         items.push(say![
             "Nobody has measured what an offer changes in these customers. Keep a random hold-out when the plan is carried \
              out, and compare."

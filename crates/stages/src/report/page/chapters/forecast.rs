@@ -43,7 +43,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         ]
     });
     page.table(
-        "The coming months; seasonal naive is the same month of the year before as it was",
+        "The coming months; seasonal naive is the same month of the year before, as it was known when it ended",
         &["Month", "Forecast", "Low", "High", "Seasonal naive"],
         rows.collect(),
     );
@@ -54,7 +54,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     });
     page.table(
         "Methods on months of the past that they could have foreseen: sum of absolute errors over revenue",
-        &["Method", "Months foreseen from", "Error", "Of seasonal naive there"],
+        &["Method", "Forecasts begun", "Error", "Error of seasonal naive on the same months"],
         rows.collect(),
     );
     Ok(Some(page))

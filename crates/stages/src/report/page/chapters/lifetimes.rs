@@ -26,6 +26,10 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         });
         page.table("Parameters of the model", &["Parameter", "Estimate", "Standard error"], rows.collect());
     }
+    page.text(say![
+        "In the pictures it stands beside NBD, in which nobody ever leaves: where that is as near, a probability of being \
+         there says little. Neither knows a season."
+    ]);
     page.pictures(
         shelf,
         &["cumulative_transactions", "frequency_calibration", "frequency_recency_matrix", "p_alive_matrix"],

@@ -1,6 +1,6 @@
 //! The plan with its certificate, other budgets, and who comes first.
 
-use super::executive::rates_standing;
+use super::executive::{offers, rates_standing};
 use super::{Chapter, Claim, Number, Result, Row, Shelf, Stage, Standing, Unit, row, say};
 use crate::artifact;
 
@@ -11,11 +11,18 @@ const EXPLAINED: usize = 5;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("plan", "The plan");
-    let plan = shelf.record(Stage::Allocate)?;
+    let Some(plan) = shelf.record(Stage::Allocate)?.known() else { return Ok(None) };
     let standing = rates_standing(&plan);
     let money = |path: &str| plan.need(path, Unit::Money);
     let (net, bound, spend, gain) =
         (money("net")?.standing(standing), money("bound")?.standing(standing), money("spend")?, money("gain")?);
+    let mut rows = Vec::new();
+    for offer in offers(&plan) {
+        let name = offer.quote("offer").map(|name| name.text.replace('~', "~0").replace('/', "~1")).unwrap_or_default();
+        if let Some(most) = plan.number(&format!("caps/{name}"), Unit::Count) {
+            rows.push(row![offer.quote("offer"), offer.number("customers", Unit::Count), Some(most)]);
+        }
+    }
     page.text(say![
         "Certificate: the plan's expected net is ",
         net.clone(),
@@ -39,6 +46,10 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let everyone = plan.need("customers", Unit::Count)?;
     page.claim(Claim::sum("every customer has one offer or none", &parts("customers", Unit::Count), &everyone));
     page.claim(Claim::sum("net and gap make up the bound", [&net, &money("gap")?], &bound));
+    if let Some(method) = plan.quote("method") {
+        page.text(say!["How the plan was found: ", method, "."]);
+    }
+    page.table("Most customers of an offer", &["Offer", "Customers", "At most"], rows);
     page.pictures(shelf, &["offer_allocation", "budget_curve"])?;
 
     let limits = plan.at("limits").items();
@@ -100,6 +111,12 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
     }
     page.heading("Whom to contact first");
     page.text(say!["The whole list, in the order of sending, is ", artifact::EXECUTION_PLAN, "."]);
+    let outliers = shelf.csv(artifact::CUSTOMER_OUTLIERS, Stage::Segment)?;
+    let unusual = |contact: &Row| {
+        let id = contact.quote("customer_id")?.text;
+        let found = outliers.iter().find(|outlier| outlier.quote("customer_id").is_some_and(|quote| quote.text == id));
+        found?.quote("measure")
+    };
     let rows = contacts.iter().take(FIRST).map(|contact| {
         row![
             contact.number("priority", Unit::Count),
@@ -107,15 +124,29 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
             contact.quote("segment"),
             contact.quote("offer"),
             contact.number("p_churn", Unit::Share).map(Number::forecast),
+            contact.number("p_gone", Unit::Share).map(Number::forecast),
             contact.number("value", Unit::Money).map(Number::forecast),
             contact.number("cost", Unit::Money),
             contact.number("expected_net", Unit::Money).map(|net| net.standing(standing)),
             contact.number("stability", Unit::Share),
+            unusual(contact),
         ]
     });
     page.table(
         "The first of the plan",
-        &["Place", "Customer", "Segment", "Offer", "Likely to leave", "Worth", "Cost", "Expected net", "Same offer in"],
+        &[
+            "Place",
+            "Customer",
+            "Segment",
+            "Offer",
+            "Likely to leave",
+            "Gone already",
+            "Worth if kept",
+            "Cost",
+            "Expected net",
+            "Same offer in",
+            "Unusual in",
+        ],
         rows.collect(),
     );
     page.text(say![

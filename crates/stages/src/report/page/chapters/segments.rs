@@ -68,6 +68,9 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     );
 
     page.heading("What to do with each segment");
+    page.text(say![
+        "General advice by segment, from its name alone. The plan decides customer by customer and may do otherwise."
+    ]);
     let strategies = shelf.json(artifact::SEGMENT_STRATEGIES, Stage::Segment)?.items();
     let rows = strategies.iter().map(|strategy| {
         let actions = strategy.at("actions").items();
