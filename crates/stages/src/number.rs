@@ -28,7 +28,7 @@ pub(crate) fn percent(share: f64) -> String {
         return format!("{sign}<0.1 %");
     }
     // Nearly all is not all.
-    if value < 100.0 && value >= 99.5 {
+    if (99.5..100.0).contains(&value) {
         return if tenths < 100.0 { format!("{tenths:.1} %") } else { ">99.9 %".to_owned() };
     }
     if value != 0.0 && tenths.abs() < 10.0 { signed(format!("{tenths:.1} %")) } else { signed(format!("{value:.0} %")) }
