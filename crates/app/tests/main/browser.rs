@@ -3,7 +3,7 @@
 //! Chromium is started without a network; axe-core, the judge of accessibility, is put into a copy of the page. Where one
 //! of them is missing the tests say so and are left out; in CI they must be there (`.ci/run` installs them).
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stderr)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -46,9 +46,15 @@ fn to_do(page: &mut Chapter, shelf: &Shelf<'_>, plan: &Field) -> Result<()> {
     }
     cards.push(Card { label: "Cost", number: spend.clone(), note: say!["of a budget of ", budget.clone()] });
     cards.push(Card {
-        label: "Expected net gain, revenue times margin less cost",
+        label: "Expected net gain",
         number: net.clone(),
-        note: say!["from ", low.clone(), " to ", high.clone(), " in nine of ten draws of what is uncertain"],
+        note: say![
+            "revenue times margin, less cost; from ",
+            low.clone(),
+            " to ",
+            high.clone(),
+            " in nine of ten draws of what is uncertain"
+        ],
     });
     cards.push(Card {
         label: "Below the best possible plan by at most",
