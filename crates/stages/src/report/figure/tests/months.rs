@@ -124,7 +124,7 @@ fn findings_are_computed_from_what_is_drawn() {
     assert_eq!(
         naive,
         "The next 6 months are expected to bring what the same ones brought a year before, £2.70M in all: that forecast was \
-         off by 8.0 % so far, and none of 2 other methods did better."
+         off by 8.0 % so far, and none of 2 other methods did better on the same months."
     );
     let mut far_off = outlook(0);
     far_off.tried[0].error = 0.56;
