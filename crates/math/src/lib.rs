@@ -2,7 +2,7 @@
 //!
 //! Slices in, plain structs out. This crate knows no tables, files, clock, environment, logging or ambient
 //! randomness. The ground floor (`num`, `optim`, `rng`, `outlier`, `boost`, `calibrate`, `metric`, `season`, `revenue`,
-//! `drift`, `pace`, `btyd`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `allocate`) never import each other.
+//! `drift`, `pace`, `btyd`) may be used by every room above it; the rooms (`segment`, `churn`, `value`, `uplift`, `allocate`) never import each other.
 
 pub mod error;
 
@@ -22,6 +22,7 @@ pub mod season;
 pub mod allocate;
 pub mod churn;
 pub mod segment;
+pub mod uplift;
 pub mod value;
 
 pub use error::{Error, Result};

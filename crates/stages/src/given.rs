@@ -56,7 +56,8 @@ impl Given {
         if !lacking.is_empty() {
             return Err(lacks(&self.file, &lacking));
         }
-        columns.iter().try_for_each(|name| self.numbers(name))
+        let cure = "give the measure as a number, or leave the customer out";
+        columns.iter().try_for_each(|name| require_numbers(&self.frame, &self.file, name, cure))
     }
 
     /// Refuses what no customer's past can be, in the columns that the lifetimes read: everybody bought on at least one
@@ -100,18 +101,6 @@ impl Given {
         let of = |path: &Path| path.file_name()?.to_str()?.strip_prefix("as_of=").map(str::to_owned);
         let of_folder = of(&self.file).or_else(|| of(self.file.parent()?));
         Ok(vec![of_folder; self.ids.len()])
-    }
-
-    /// Refuses a column that holds anything but numbers, by the first cell that is none.
-    fn numbers(&self, name: &str) -> Result<()> {
-        if self.frame.is_number(name) {
-            return Ok(());
-        }
-        let cells = self.frame.opt_texts(name)?;
-        let bad = cells.iter().position(|cell| cell.as_ref().is_some_and(|cell| cell.trim().parse::<f64>().is_err()));
-        let Some(row) = bad else { return Ok(()) };
-        let what = format!("is '{}', which is no number", cells[row].clone().unwrap_or_default());
-        Err(self.unreadable(row, name, &what, "give the measure as a number, or leave the customer out"))
     }
 
     /// What is wrong with a cell.
@@ -276,7 +265,23 @@ fn ids(frame: &Frame, file: &Path) -> Result<Vec<String>> {
     Ok(ids)
 }
 
-fn unreadable(file: &Path, row: usize, column: &str, what: &str, cure: &str) -> Error {
+/// Refuses a column that holds anything but numbers, by the first cell that is none.
+///
+/// # Errors
+/// [`Error::Input`] naming file, row and column.
+pub(crate) fn require_numbers(frame: &Frame, file: &Path, column: &str, cure: &str) -> Result<()> {
+    if frame.is_number(column) {
+        return Ok(());
+    }
+    let cells = frame.opt_texts(column)?;
+    let bad = cells.iter().position(|cell| cell.as_ref().is_some_and(|cell| cell.trim().parse::<f64>().is_err()));
+    let Some(row) = bad else { return Ok(()) };
+    let what = format!("is '{}', which is no number", cells[row].clone().unwrap_or_default());
+    Err(unreadable(file, row, column, &what, cure))
+}
+
+/// What is wrong with a cell of a user's table; rows are counted from 1, the header left out.
+pub(crate) fn unreadable(file: &Path, row: usize, column: &str, what: &str, cure: &str) -> Error {
     Error::Input {
         problem: format!("{column} in row {} of {} {what}", row + 1, file.display()),
         place: Some(format!("{}, row {}, column {column}", file.display(), row + 1)),

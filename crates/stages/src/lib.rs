@@ -32,6 +32,7 @@ pub mod features;
 pub mod segment;
 
 pub mod churn;
+pub mod uplift;
 pub mod value;
 
 pub mod allocate;

@@ -29,7 +29,7 @@ impl Args {
         let report =
             common.in_world(&config, start, |ctx| pipeline::run_stage(ctx, &config, Stage::Audit, &[], &common.out))?;
         let facts: audit::Facts = serde_json::from_value(report.facts).expect("what the audit has just recorded");
-        ui::show_audit(&facts, common.format)?;
+        ui::show_audit(&facts, common.world.format)?;
         facts.verdict().map_err(Error::from)
     }
 }

@@ -47,10 +47,10 @@ impl Args {
         if plan {
             let found: hindsight::Outcomes =
                 serde_json::from_value(report.facts.clone()).expect("what hindsight has just recorded");
-            return ui::show_hindsight(&report, &found, common.format);
+            return ui::show_hindsight(&report, &found, common.world.format);
         }
         let facts: Backtest =
             serde_json::from_value(report.facts.clone()).expect("what the backtest has just recorded");
-        ui::show_backtest(&report, &facts, common.format)
+        ui::show_backtest(&report, &facts, common.world.format)
     }
 }

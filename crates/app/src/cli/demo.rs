@@ -46,13 +46,13 @@ enum Rates {
 impl Args {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         let Self { world, rates, common, planning, churn, value } = self;
-        let config = common.built_in(&planning.lay_over(churn.lay_over(value.lay_over(common.overrides()))))?;
+        let config = common.world.built_in(&planning.lay_over(churn.lay_over(value.lay_over(common.overrides()))))?;
         let persuasion = match rates {
             Rates::Varied => Persuasion::default(),
             Rates::Assumed => Persuasion::as_assumed(config.offers.winback),
         };
         let params = Params { persuasion, ..world.params(config.run.seed) };
         let summary = common.in_world(&config, start, |ctx| pipeline::demo(ctx, &config, &params, &common.out))?;
-        ui::show_summary(&summary, common.format)
+        ui::show_summary(&summary, common.world.format)
     }
 }

@@ -56,6 +56,6 @@ impl Args {
         let to = to.unwrap_or_else(|| PathBuf::from(format!("audience_{word}.csv")));
         let request = Request { target, to, customers, since };
         let exported = export::audience(&config, &Run::open(&common.out)?, &request)?;
-        ui::show_exported(&exported, common.format)
+        ui::show_exported(&exported, common.world.format)
     }
 }

@@ -12,6 +12,7 @@ mod run;
 mod settings;
 mod sql;
 mod stage;
+mod uplift;
 mod value;
 
 use std::time::Instant;
@@ -59,6 +60,7 @@ enum Command {
     Segment(stage::Segment),
     Churn(stage::Churn),
     Value(value::Args),
+    Uplift(uplift::Args),
     Allocate(stage::Allocate),
     Report(stage::Report),
     Explain(explain::Args),
@@ -114,6 +116,7 @@ fn obey(command: Command, start: Instant) -> Result<(), Error> {
         Command::Segment(args) => args.run(start),
         Command::Churn(args) => args.run(start),
         Command::Value(args) => args.run(start),
+        Command::Uplift(args) => args.run(start),
         Command::Allocate(args) => args.run(start),
         Command::Report(args) => args.run(start),
         Command::Explain(args) => args.run(),

@@ -49,6 +49,6 @@ impl Args {
             .lay_over(planning.lay_over(churn.lay_over(value.lay_over(segmenting.lay_over(common.overrides())))));
         let config = common.fresh(&reading.lay_over(strictness.lay_over(overrides)))?;
         let summary = common.in_world(&config, start, |ctx| pipeline::run(ctx, &config, &files, &common.out))?;
-        ui::show_summary(&summary, common.format)
+        ui::show_summary(&summary, common.world.format)
     }
 }

@@ -17,12 +17,22 @@ const CONFIG_FILE: &str = "tenure.toml";
 /// Rows in a batch of the engine.
 const BATCH_ROWS: usize = 8192;
 
-/// Folder, configuration, machine and form of the answer.
+/// Folder of the run, and what every command needs.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
     /// Folder of the run: every stage reads and writes here.
     #[arg(long, short, value_name = "DIR", default_value = "tenure-out")]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) world: World,
+    /// Compute everything anew, also what has not changed since the last run.
+    #[arg(long)]
+    fresh: bool,
+}
+
+/// Configuration, machine and form of the answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct World {
     /// Configuration file [default: ./tenure.toml where there is one, else the built-in defaults].
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -32,9 +42,6 @@ pub(crate) struct Common {
     /// Worker threads; results do not depend on them [default: all cores].
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     threads: Option<i64>,
-    /// Compute everything anew, also what has not changed since the last run.
-    #[arg(long)]
-    fresh: bool,
     /// Form of the answer on standard output; progress and errors go to standard error.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -151,10 +158,36 @@ fn cap(text: &str) -> Result<(String, Value), String> {
 
 impl Common {
     pub(crate) fn overrides(&self) -> Overrides {
+        self.world.overrides()
+    }
+
+    /// The configuration of a new run.
+    pub(crate) fn fresh(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        self.world.fresh(overrides)
+    }
+
+    /// The configuration of a further stage: what the run folder was made with, unless `--config` names another.
+    pub(crate) fn continued(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
+        if self.world.config.is_none()
+            && let Some(saved) = Config::saved_in(&self.out)?
+        {
+            return saved.with(overrides);
+        }
+        self.fresh(overrides)
+    }
+
+    /// Calls `work` with everything of the outside world that it may use.
+    pub(crate) fn in_world<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
+        lend(config, start, !self.fresh, work)
+    }
+}
+
+impl World {
+    pub(crate) fn overrides(&self) -> Overrides {
         Overrides { seed: self.seed, threads: self.threads, ..Overrides::default() }
     }
 
-    /// The configuration of a new run: the file's or the defaults, and the flags over it.
+    /// The file's configuration or the defaults, and the flags over it.
     pub(crate) fn fresh(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
         let base = match &self.config {
             Some(path) => Config::load(path)?,
@@ -173,28 +206,21 @@ impl Common {
         base.with(overrides)
     }
 
-    /// The configuration of a further stage: what the run folder was made with, unless `--config` names another.
-    pub(crate) fn continued(&self, overrides: &Overrides) -> Result<Config, ConfigError> {
-        if self.config.is_none()
-            && let Some(saved) = Config::saved_in(&self.out)?
-        {
-            return saved.with(overrides);
-        }
-        self.fresh(overrides)
-    }
-
     /// Calls `work` with everything of the outside world that it may use.
-    pub(crate) fn in_world<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
-        let progress = ui::Watcher::new(start);
-        let elapsed = move || start.elapsed();
-        let threads = match config.run.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
-        let caller = caller();
-        let reuse = !self.fresh;
-        work(&Ctx { threads, batch_rows: BATCH_ROWS, caller: &caller, reuse, progress: &progress, elapsed: &elapsed })
+    pub(crate) fn lent<T>(&self, config: &Config, start: Instant, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
+        lend(config, start, false, work)
     }
+}
+
+fn lend<T>(config: &Config, start: Instant, reuse: bool, work: impl FnOnce(&Ctx<'_>) -> T) -> T {
+    let progress = ui::Watcher::new(start);
+    let elapsed = move || start.elapsed();
+    let threads = match config.run.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let caller = caller();
+    work(&Ctx { threads, batch_rows: BATCH_ROWS, caller: &caller, reuse, progress: &progress, elapsed: &elapsed })
 }
 
 /// This build of the program and this process.

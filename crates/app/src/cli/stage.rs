@@ -155,7 +155,7 @@ impl Ingest {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         let config = self.common.fresh(&self.reading.lay_over(self.common.overrides()))?;
         if self.dry_run {
-            return ui::show_preview(&ingest::preview(&config, &self.files)?, self.common.format);
+            return ui::show_preview(&ingest::preview(&config, &self.files)?, self.common.world.format);
         }
         run(&self.common, &config, start, Stage::Ingest, &self.files)
     }
@@ -178,7 +178,7 @@ impl Clean {
 impl Features {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         if self.describe {
-            return ui::show_features(&features::describe(&Run::open(&self.common.out)?)?, self.common.format);
+            return ui::show_features(&features::describe(&Run::open(&self.common.out)?)?, self.common.world.format);
         }
         let config = self.common.continued(&self.churn.lay_over(self.value.lay_over(self.common.overrides())))?;
         run(&self.common, &config, start, Stage::Features, &[])
@@ -193,7 +193,7 @@ impl Segment {
                 PathBuf::from(format!("{stem}_segments.parquet"))
             });
             let scored = segment::score(&Run::open(&self.common.out)?, file, &to)?;
-            return ui::show_scored(&scored, self.common.format);
+            return ui::show_scored(&scored, self.common.world.format);
         }
         refuse_to(self.to.as_deref())?;
         let config = self.common.continued(&self.segmenting.lay_over(self.common.overrides()))?;
@@ -220,7 +220,7 @@ pub(super) fn score(common: &Common, stage: Stage, file: &Path, to: Option<PathB
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         PathBuf::from(format!("{stem}_{}.parquet", stage.name()))
     });
-    ui::show_forecast(&pipeline::score(&Run::open(&common.out)?, stage, file, &to)?, common.format)
+    ui::show_forecast(&pipeline::score(&Run::open(&common.out)?, stage, file, &to)?, common.world.format)
 }
 
 impl Churn {
@@ -239,7 +239,7 @@ impl Churn {
 impl Allocate {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         if let Some([a, b]) = self.diff.as_deref() {
-            return ui::show_diff(&allocate::diff::diff(a, b)?, self.common.format);
+            return ui::show_diff(&allocate::diff::diff(a, b)?, self.common.world.format);
         }
         let config = self.common.continued(&self.planning.lay_over(self.common.overrides()))?;
         run(&self.common, &config, start, Stage::Allocate, &[])
@@ -249,7 +249,7 @@ impl Allocate {
 impl Report {
     pub(crate) fn run(self, start: Instant) -> Result<(), Error> {
         if let Some([a, b]) = self.compare.as_deref() {
-            return ui::show_comparison(&pipeline::compare::compare(a, b)?, self.common.format);
+            return ui::show_comparison(&pipeline::compare::compare(a, b)?, self.common.world.format);
         }
         let config = self.common.continued(&self.common.overrides())?;
         run(&self.common, &config, start, Stage::Report, &[])
@@ -264,5 +264,5 @@ pub(super) fn run(
     files: &[PathBuf],
 ) -> Result<(), Error> {
     let report = common.in_world(config, start, |ctx| pipeline::run_stage(ctx, config, stage, files, &common.out))?;
-    ui::show_stage(&report, common.format)
+    ui::show_stage(&report, common.world.format)
 }

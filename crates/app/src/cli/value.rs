@@ -167,7 +167,7 @@ impl Args {
         let config = self.common.fresh(&Overrides { date_order: self.date_order, ..self.common.overrides() })?;
         let common = &self.common;
         let answer = common.in_world(&config, start, |ctx| pipeline::alone(ctx, &config, &question, &file, &to))?;
-        ui::show_alone(&answer, common.format)
+        ui::show_alone(&answer, common.world.format)
     }
 }
 

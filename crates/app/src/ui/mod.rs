@@ -19,6 +19,7 @@ mod segment;
 mod stage;
 mod table;
 mod tables;
+mod uplift;
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
@@ -39,6 +40,7 @@ use tenure_stages::pipeline::{self, StageReport};
 use tenure_stages::segment::Scored;
 use tenure_stages::summary::Summary;
 use tenure_stages::tables::Listed;
+use tenure_stages::uplift::Answer as Trial;
 use tenure_stages::value::alone::Answer as Alone;
 
 use crate::error::Error;
@@ -215,6 +217,11 @@ pub(crate) fn show_forecast(scored: &pipeline::Scored, format: Format) -> Result
 /// Shows what a buy-till-you-die model says of one file.
 pub(crate) fn show_alone(answer: &Alone, format: Format) -> Result<(), Error> {
     show(answer, format, |style| alone::page(answer, style))
+}
+
+/// Shows what a randomised trial says of the scores of a file.
+pub(crate) fn show_trial(answer: &Trial, format: Format) -> Result<(), Error> {
+    show(answer, format, |style| uplift::page(answer, style))
 }
 
 /// Shows the tables of a run.

@@ -14,7 +14,7 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::num::quantile_sorted;
+use crate::num::{quantile_sorted, require_len};
 use crate::rng::stream;
 
 /// Replicates that could not be computed (one class drawn only) are left out up to this share of all.
@@ -68,8 +68,20 @@ pub fn interval(
     params: &Params<'_>,
     metric: impl Fn(Option<&[f64]>) -> Result<f64> + Sync,
 ) -> Result<Interval> {
+    one(intervals(n, params, |weights| metric(weights).map(|value| vec![value]))?)
+}
+
+/// [`interval`] of several metrics on the same draws: `metrics` gives as many values each time.
+///
+/// # Errors
+/// As [`interval`]; [`Error::Shape`] when the number of values changes.
+pub fn intervals(
+    n: usize,
+    params: &Params<'_>,
+    metrics: impl Fn(Option<&[f64]>) -> Result<Vec<f64>> + Sync,
+) -> Result<Vec<Interval>> {
     let draw = |counts: &[u32], weights: &mut Vec<f64>| weights.extend(counts.iter().map(|&c| f64::from(c)));
-    resample(n, params, &draw, &metric)
+    resample(n, params, &draw, &metrics)
 }
 
 /// [`interval`] for rows that come in groups: `groups[i]` in `0..n_groups` is the customer of row `i`, and customers
@@ -93,15 +105,20 @@ pub fn interval_grouped(
     let draw = |counts: &[u32], weights: &mut Vec<f64>| {
         weights.extend(groups.iter().map(|&g| f64::from(counts[g as usize])));
     };
-    resample(n_groups, params, &draw, &metric)
+    one(resample(n_groups, params, &draw, &|weights| metric(weights).map(|value| vec![value]))?)
 }
 
-fn resample(
-    n: usize,
-    params: &Params<'_>,
-    draw: &(dyn Fn(&[u32], &mut Vec<f64>) + Sync),
-    metric: &(dyn Fn(Option<&[f64]>) -> Result<f64> + Sync),
-) -> Result<Interval> {
+/// The interval of a single metric.
+fn one(intervals: Vec<Interval>) -> Result<Interval> {
+    intervals.into_iter().next().ok_or(Error::TooFew { what: "bootstrap", needed: 1, found: 0 })
+}
+
+/// What makes the weights of the rows of how often each customer was drawn.
+type Draw<'a> = dyn Fn(&[u32], &mut Vec<f64>) + Sync + 'a;
+/// Metrics of weighted rows.
+type Metrics<'a> = dyn Fn(Option<&[f64]>) -> Result<Vec<f64>> + Sync + 'a;
+
+fn resample(n: usize, params: &Params<'_>, draw: &Draw<'_>, metrics: &Metrics<'_>) -> Result<Vec<Interval>> {
     if params.replicates < 20 {
         return Err(Error::Parameter { name: "replicates", value: params.replicates as f64, expected: "at least 20" });
     }
@@ -111,8 +128,8 @@ fn resample(
     if n < 2 {
         return Err(Error::TooFew { what: "bootstrap", needed: 2, found: n });
     }
-    let estimate = metric(None)?;
-    let replicates: Vec<Result<f64>> = (0..params.replicates)
+    let estimates = metrics(None)?;
+    let replicates: Vec<Result<Vec<f64>>> = (0..params.replicates)
         .into_par_iter()
         .map_init(
             || (vec![0_u32; n], Vec::new()),
@@ -125,25 +142,32 @@ fn resample(
                 }
                 weights.clear();
                 draw(counts, weights);
-                metric(Some(weights))
+                metrics(Some(weights))
             },
         )
         .collect();
-    let mut values = Vec::with_capacity(params.replicates);
+    let mut drawn = Vec::with_capacity(params.replicates);
     for replicate in replicates {
         match replicate {
-            Ok(value) => values.push(value),
+            Ok(values) => {
+                require_len("metrics of a replicate", estimates.len(), values.len())?;
+                drawn.push(values);
+            }
             Err(Error::Degenerate { .. }) => {}
             Err(error) => return Err(error),
         }
     }
-    if ((params.replicates - values.len()) as f64) > MOST_UNDEFINED * params.replicates as f64 {
+    if ((params.replicates - drawn.len()) as f64) > MOST_UNDEFINED * params.replicates as f64 {
         return Err(Error::Degenerate { what: "bootstrap", reason: "too many replicates are without an answer" });
     }
-    values.sort_by(f64::total_cmp);
     let tail = (1.0 - params.level) / 2.0;
-    let end = |q| quantile_sorted(&values, q).ok_or(Error::TooFew { what: "bootstrap", needed: 20, found: 0 });
-    Ok(Interval { estimate, low: end(tail)?, high: end(1.0 - tail)?, replicates: values.len() })
+    let of = |(at, &estimate): (usize, &f64)| {
+        let mut values: Vec<f64> = drawn.iter().map(|values| values[at]).collect();
+        values.sort_by(f64::total_cmp);
+        let end = |q| quantile_sorted(&values, q).ok_or(Error::TooFew { what: "bootstrap", needed: 20, found: 0 });
+        Ok(Interval { estimate, low: end(tail)?, high: end(1.0 - tail)?, replicates: values.len() })
+    };
+    estimates.iter().enumerate().map(of).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub mod portrait;
 mod remake;
 mod score;
 mod summarise;
+mod trial;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,6 +22,7 @@ use tenure_tables::engine::{Engine, EngineConfig};
 pub use alone::alone;
 pub use demo::demo;
 pub use score::{Scored, score};
+pub use trial::trial;
 
 use crate::artifact::{self, Manifest, Run, RunFolder};
 use crate::config::Config;

@@ -1,10 +1,12 @@
-//! Who the customers are and who pays: customers and revenue per segment, side by side.
+//! Who the customers are and who pays: customers and revenue per segment, as bars side by side and as parts of the whole.
 
 use super::sheet::{Head, Sheet};
 use super::theme::{Caption, Theme};
-use super::{Check, Figure, Result, bars, descending, largest, number, table};
+use super::{Check, Figure, Result, bars, descending, largest, number, pie, table};
 
 const NAME: &str = "segment_distribution";
+/// Space between the bars and the pies.
+const GAP: f64 = 18.0;
 
 /// Customers and revenue per segment, one row each.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +21,8 @@ pub struct SegmentDistributionData {
     pub currency: String,
 }
 
-/// Draws the segments in descending order of revenue; the table keeps the order given.
+/// Draws the segments in descending order of revenue; the table keeps the order given. Revenue has no pie where a segment's
+/// is negative: that is no part of a whole.
 ///
 /// # Errors
 /// When columns differ in length or are empty, a revenue is not finite, nobody is counted, or the total revenue is
@@ -49,7 +52,7 @@ pub fn draw(data: &SegmentDistributionData, note: &Caption, theme: &Theme) -> Re
         number::money(revenue, &data.currency)
     );
     let head = Head { name: NAME, finding: finding(data, &head_share, &money_share), subtitle: &subtitle };
-    let mut sheet = Sheet::new(theme, &head, note, bars::height(n));
+    let mut sheet = Sheet::new(theme, &head, note, bars::height(n) + GAP + pie::HEIGHT);
     let x = sheet.left + bars::names(&mut sheet, &names, 150.0) + 10.0;
     let each = 96.0;
     let width = (sheet.right - each - x - 20.0) / 2.0;
@@ -90,6 +93,22 @@ pub fn draw(data: &SegmentDistributionData, note: &Caption, theme: &Theme) -> Re
         .collect();
     let right = sheet.right;
     bars::numbers(&mut sheet, "Per customer", right, &per_head);
+
+    let top = sheet.top + bars::height(n) + GAP;
+    let middle = (sheet.left + sheet.right) / 2.0;
+    let wholes = [
+        ("Share of customers", (sheet.left, middle - 10.0), &head_share),
+        ("Share of revenue", (middle + 10.0, sheet.right), &money_share),
+    ];
+    for (title, room, shares) in wholes {
+        if shares.iter().any(|share| *share < 0.0) {
+            let face = sheet.label();
+            sheet.text(room.0, top + 10.0, "No shares of revenue: a segment gave more back than it bought", face);
+            continue;
+        }
+        let part = |(place, i): (usize, &usize)| (names[place].as_str(), shares[*i], theme.category(place));
+        pie::draw(&mut sheet, &pie::Pie { title, room, top, parts: order.iter().enumerate().map(part).collect() });
+    }
 
     let rows = (0..n).map(|i| {
         vec![

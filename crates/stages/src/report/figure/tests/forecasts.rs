@@ -7,6 +7,7 @@ use super::super::frequency_recency_matrix::{self, FrequencyRecencyData};
 use super::super::p_alive_history::{self, PAliveHistoryData};
 use super::super::p_alive_matrix::{self, PAliveMatrixData};
 use super::super::precision_recall::{self, PrecisionRecallData, PrecisionRecallModel};
+use super::super::qini::{self, QiniData, QiniScore};
 use super::super::shap_beeswarm::{self, BeeswarmFeature, ShapBeeswarmData};
 use super::super::{Figure, HistoryMatrix, Problem, Theme};
 use super::{bell, caption, owned, problem, well_formed};
@@ -193,6 +194,30 @@ fn spends() -> ClvScatterData {
     ClvScatterData { predicted, low, high, actual, interval_level: 0.8, horizon_days: 180, currency: "GBP".into() }
 }
 
+fn trial() -> QiniData {
+    let score = |name: &str, bulge: f64, qini: f64| {
+        let share: Vec<f64> = (0..=50).map(|step| f64::from(step) / 50.0).collect();
+        let gain: Vec<f64> = share.iter().map(|s| 0.8 * s + bulge * s * (1.0 - s)).collect();
+        QiniScore {
+            name: name.into(),
+            low: gain.iter().zip(&share).map(|(g, s)| g - 0.2 * s.sqrt()).collect(),
+            high: gain.iter().zip(&share).map(|(g, s)| g + 0.2 * s.sqrt()).collect(),
+            share,
+            gain,
+            qini,
+            qini_low: qini - 0.05,
+            qini_high: qini + 0.06,
+        }
+    };
+    QiniData {
+        scores: vec![score("uplift", 0.7, 0.117), score("p_churn", 0.1, 0.017), score("history", -0.5, -0.083)],
+        outcome: "spend".into(),
+        arm: "Mens E-Mail".into(),
+        control: "No E-Mail".into(),
+        interval_level: 0.95,
+    }
+}
+
 pub(super) fn everything() -> Vec<Figure> {
     let (note, theme) = (caption(), Theme::default());
     vec![
@@ -204,6 +229,7 @@ pub(super) fn everything() -> Vec<Figure> {
         frequency_calibration::draw(&groups(), &note, &theme).unwrap(),
         p_alive_history::draw(&one_customer(), &note, &theme).unwrap(),
         clv_scatter::draw(&spends(), &note, &theme).unwrap(),
+        qini::draw(&trial(), &note, &theme).unwrap(),
     ]
 }
 
@@ -317,6 +343,18 @@ fn findings_of_models_say_what_the_numbers_say() {
         horizon_days: 180,
         currency: "EUR".into(),
     };
+    let mut data_of_trial = trial();
+    assert_eq!(
+        finding(qini::draw(&data_of_trial, &note, &theme)),
+        "Contacting by uplift adds more than a random order: Qini 0.117 (0.067 to 0.177), 95 % interval."
+    );
+    data_of_trial.scores.remove(0);
+    assert_eq!(
+        finding(qini::draw(&data_of_trial, &note, &theme)),
+        "Contacting by p_churn cannot be told from a random order: Qini 0.017 (−0.033 to 0.077), 95 % interval."
+    );
+    data_of_trial.scores.remove(0);
+    assert!(finding(qini::draw(&data_of_trial, &note, &theme)).contains("adds less than a random order"));
     assert_eq!(
         finding(clv_scatter::draw(&data, &note, &theme)),
         "50 % of customers ended inside their 80 % interval, 25 % above it and 25 % below; €400 was predicted \
@@ -341,6 +379,7 @@ fn tables_of_models_hold_the_data() {
     assert_eq!(rows("frequency_calibration")[7][0], "7+");
     assert_eq!(rows("clv_scatter").len(), 4_338);
     assert_eq!(rows("p_alive_history").iter().filter(|row| row[0] == "purchase").count(), 13);
+    assert_eq!(rows("qini").len(), 3 * 51);
 }
 
 #[test]
@@ -365,6 +404,13 @@ fn extreme_but_valid_models_still_draw() {
     data.features.truncate(1);
     data.features[0].values = vec![f64::NAN; 4_338];
     well_formed(&shap_beeswarm::draw(&data, &note, &theme).unwrap().svg);
+    let mut data = trial();
+    // A contact that takes away, by a score that is the same for everybody.
+    data.scores.truncate(1);
+    let score = &mut data.scores[0];
+    score.gain.iter_mut().zip(&score.share).for_each(|(gain, share)| *gain = -0.4 * share);
+    (score.qini, score.qini_low, score.qini_high) = (0.0, 0.0, 0.0);
+    well_formed(&qini::draw(&data, &note, &theme).unwrap().svg);
     let mut data = alive_by_history();
     data.histories.values.iter_mut().flatten().for_each(|p| *p = 0.1);
     let figure = p_alive_matrix::draw(&data, &note, &theme).unwrap();
@@ -406,6 +452,9 @@ fn models_that_make_no_picture_are_refused_with_the_reason() {
         problem(p_alive_history::draw(&data, &note, &theme)),
         Problem::Range { what: "purchases", row: 13, .. }
     ));
+    let mut data = trial();
+    data.scores[1].gain[50] = 0.7;
+    assert!(matches!(problem(qini::draw(&data, &note, &theme)), Problem::Degenerate { .. }));
     let mut data = spends();
     data.low[2] = 1e9;
     assert!(matches!(problem(clv_scatter::draw(&data, &note, &theme)), Problem::Degenerate { .. }));
@@ -425,12 +474,15 @@ fn hostile_names_of_models_stay_text() {
     frequencies.models[0].name = name.into();
     let mut customer = one_customer();
     customer.customer = name.into();
+    let mut scores = trial();
+    (scores.scores[0].name, scores.arm) = (name.into(), name.into());
     for figure in [
         precision_recall::draw(&models, &note, &theme),
         shap_beeswarm::draw(&features, &note, &theme),
         cumulative_transactions::draw(&weeks, &note, &theme),
         frequency_calibration::draw(&frequencies, &note, &theme),
         p_alive_history::draw(&customer, &note, &theme),
+        qini::draw(&scores, &note, &theme),
     ] {
         let figure = figure.unwrap();
         well_formed(&figure.svg);

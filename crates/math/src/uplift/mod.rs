@@ -1,0 +1,3 @@
+//! Whom a contact moves, from contacts that chance assigned.
+
+pub mod qini;
