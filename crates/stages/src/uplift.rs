@@ -257,14 +257,17 @@ fn require_columns(frame: &Frame, file: &Path, question: &Question) -> Result<()
             cure: format!("name columns that it has: {}", has.join(", ")),
         });
     }
-    let mut seen = wanted.clone();
-    seen.sort_unstable();
-    if let Some(pair) = seen.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::Input {
-            problem: format!("the column {} is named twice", pair[0]),
-            place: Some(file.display().to_string()),
-            cure: "name one column as --treatment, another as --outcome, and others as --score".to_owned(),
-        });
+    // One column may rank both ways, but not be two things.
+    let mut seen = vec![question.treatment.as_str(), &question.outcome];
+    for score in question.scores.iter().map(String::as_str) {
+        if seen.contains(&score) || seen[..2].contains(&column_of(score).0) {
+            return Err(Error::Input {
+                problem: format!("the column {} is named twice", column_of(score).0),
+                place: Some(file.display().to_string()),
+                cure: "name one column as --treatment, another as --outcome, and others as --score".to_owned(),
+            });
+        }
+        seen.push(score);
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ fn values_read_well() {
     no order in the last 90 days, like 60 % of customers (raises the risk)
     1 order in the last 90 days, more than 60 % of customers (raises the risk)
     2 orders fewer in the last 90 days than in the 90 before, lower than 80 % of customers (raises the risk)
-    spent £12.4k more in the last 90 days than in the 90 before, higher than 66 % of customers (raises the risk)
+    spent £12,400 more in the last 90 days than in the 90 before, higher than 66 % of customers (raises the risk)
     spent £4,313 so far, more than 99 % of customers (raises the risk)
     no two purchase days yet to tell a rhythm (raises the risk)
     gaps between orders vary by 62 % of their mean, more than 40 % of customers (raises the risk)

@@ -262,11 +262,11 @@ fn names_are_where_they_can_be_read() {
     for label in ["Gradient boosting", "0.787 (0.773–0.800)", "Churners flagged"] {
         assert!(svg("roc_curve").contains(label), "{label}");
     }
-    for label in ["best plan", "highest value first", "chosen budget £25.0k"] {
+    for label in ["best plan", "highest value first", "chosen budget £25,000"] {
         assert!(svg("budget_curve").contains(label), "{label}");
     }
     // Two dollar signs in one label must not become a formula.
-    assert!(svg("offer_allocation").contains("for $22.5k of a budget of $25.0k"));
+    assert!(svg("offer_allocation").contains("for $22,505 of a budget of $25,000"));
 }
 
 #[test]

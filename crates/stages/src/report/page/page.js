@@ -42,18 +42,46 @@
     while (mark && !words.has(mark)) mark = mark.parentNode.closest?.("g");
     return mark;
   };
+  const hide = () => { tip.hidden = true; };
+  const show = (text, event) => {
+    tip.hidden = !text;
+    if (!text) return;
+    tip.textContent = text;
+    const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
+    const below = event.clientY + 18 + tip.offsetHeight < innerHeight;
+    tip.style.left = `${Math.max(8, left)}px`;
+    tip.style.top = `${below ? event.clientY + 18 : event.clientY - tip.offsetHeight - 10}px`;
+  };
   document.querySelectorAll("figure > svg").forEach((svg) => {
-    svg.addEventListener("pointermove", (event) => {
-      const mark = markAt(event.target);
-      tip.hidden = !mark;
-      if (!mark) return;
-      tip.textContent = words.get(mark);
-      const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-      const below = event.clientY + 18 + tip.offsetHeight < innerHeight;
-      tip.style.left = `${Math.max(8, left)}px`;
-      tip.style.top = `${below ? event.clientY + 18 : event.clientY - tip.offsetHeight - 10}px`;
-    });
-    svg.addEventListener("pointerleave", () => { tip.hidden = true; });
+    svg.addEventListener("pointermove", (event) => show(words.get(markAt(event.target)), event));
+    svg.addEventListener("pointerleave", hide);
+    const larger = document.createElement("button");
+    larger.type = "button";
+    larger.className = "larger";
+    larger.textContent = "Larger picture";
+    larger.setAttribute("aria-pressed", "false");
+    larger.addEventListener("click", () => larger.setAttribute("aria-pressed", svg.parentNode.classList.toggle("large")));
+    svg.parentNode.querySelector("details").before(larger);
+  });
+  // A finger does not hover: a tap shows what pointing does.
+  addEventListener("click", (event) => {
+    show(words.get(markAt(event.target)) ?? event.target.closest?.("data[title]")?.title, event);
+  });
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
+  addEventListener("scroll", hide, { passive: true });
+
+  // Boxes: a stop for the keyboard only where there is something to scroll to; the edge shows where there is more.
+  const boxes = document.querySelectorAll(".scroll");
+  const edge = (box) => {
+    const wide = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("more", box.scrollLeft < wide - 1);
+    box.tabIndex = wide > 0 || box.scrollHeight > box.clientHeight ? 0 : -1;
+  };
+  const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => edge(target.closest(".scroll"))));
+  boxes.forEach((box) => {
+    box.addEventListener("scroll", () => edge(box), { passive: true });
+    sizes.observe(box);
+    sizes.observe(box.firstElementChild);
   });
 
   // From a segment to its customers.
