@@ -20,6 +20,7 @@ pub mod summary;
 pub mod tables;
 pub mod time;
 pub mod timeline;
+pub(crate) mod wording;
 
 pub mod fetch;
 pub mod ingest;

@@ -40,14 +40,14 @@ pub(crate) fn change(ratio: f64) -> String {
     if text.starts_with('−') || text == "0.0 %" { text } else { format!("+{text}") }
 }
 
-/// An amount of money: exact to the unit below a million, then three figures with M or bn.
+/// An amount of money: exact to the unit below ten million, then three figures with M or bn.
 pub(crate) fn money(value: f64, currency: &str) -> String {
     let size = value.abs();
     let body = if size == 0.0 {
         "0".to_owned()
     } else if size < 99.995 {
         format!("{size:.2}")
-    } else if size < 999_999.5 {
+    } else if size < 9_999_999.5 {
         count(size.round() as u64)
     } else {
         let (unit, suffix) = if size < 999_500_000.0 { (1e6, "M") } else { (1e9, "bn") };
@@ -167,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn money_is_exact_below_a_million_and_has_its_currency() {
-        let shown = [0.0, 0.84, 12.4, 1_234.4, 9_999.6, 12_345.0, 999_600.0, 1_234_567.0, -4_200.0, -0.001]
+    fn money_is_exact_below_ten_million_and_has_its_currency() {
+        let shown = [0.0, 0.84, 12.4, 1_234.4, 9_999.6, 12_345.0, 9_999_600.0, 12_345_678.0, -4_200.0, -0.001]
             .map(|v| money(v, "GBP"));
         assert_eq!(
             shown,
-            ["£0", "£0.84", "£12.40", "£1,234", "£10,000", "£12,345", "£999,600", "£1.23M", "−£4,200", "£0.00"]
+            ["£0", "£0.84", "£12.40", "£1,234", "£10,000", "£12,345", "£9,999,600", "£12.3M", "−£4,200", "£0.00"]
         );
         assert_eq!(money(5_000.0, "CHF"), "CHF 5,000");
     }

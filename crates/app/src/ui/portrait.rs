@@ -17,12 +17,12 @@ pub(super) fn page(of: &Portrait, style: Style) -> String {
     section(&mut lines, style, "History", &[history(&of.history, &unit)], &[]);
     section(&mut lines, style, "Segment", &[segment(&of.segment)], &[]);
     match &of.churn {
-        Some(churn) => section(&mut lines, style, "Leaving", &[leaving(churn)], &churn.reasons),
-        None => section(&mut lines, style, "Leaving", &["Not forecast: the history is too short.".to_owned()], &[]),
+        Some(churn) => section(&mut lines, style, "Churn", &[leaving(churn)], &churn.reasons),
+        None => section(&mut lines, style, "Churn", &["Not forecast: the history is too short.".to_owned()], &[]),
     }
     match &of.value {
-        Some(value) => section(&mut lines, style, "Worth", &[worth(value, &unit)], &value.reasons),
-        None => section(&mut lines, style, "Worth", &["Not forecast: the data hold no money.".to_owned()], &[]),
+        Some(value) => section(&mut lines, style, "Value", &[worth(value, &unit)], &value.reasons),
+        None => section(&mut lines, style, "Value", &["Not forecast: the data hold no money.".to_owned()], &[]),
     }
     section(&mut lines, style, "Offer", &offer(&of.offer, &unit), &[]);
     lines.join("\n") + "\n"
@@ -58,7 +58,7 @@ fn history(of: &History, unit: &str) -> String {
         )
     };
     if let Some(gap) = of.gap_mean_days {
-        said.push_str(&format!("; {} between them in the mean", days(gap)));
+        said.push_str(&format!("; {} apart on average", days(gap)));
     }
     if let Some(spend) = of.spend {
         said.push_str(&format!(". Spent {}{unit} in all", money(spend)));
@@ -90,14 +90,14 @@ fn segment(of: &Segment) -> String {
 
 fn leaving(of: &Churn) -> String {
     let alive = match of.p_alive {
-        Some(p) => format!(" By its rhythm it has not left for good with {}.", percent(p)),
+        Some(p) => format!(" By the purchase model it is {} likely not to have left for good.", percent(p)),
         None => String::new(),
     };
     format!(
-        "Buys nothing in the next {} days with {}, a higher risk than that of {} of the customers.{alive} What moves the \
-         forecast most:",
-        fixed(of.horizon_days, 0),
+        "{} likely to buy nothing in the next {} days, a higher risk than that of {} of the customers.{alive} What moves \
+         the forecast most:",
         percent(of.p_churn),
+        fixed(of.horizon_days, 0),
         percent(of.higher_than)
     )
 }
@@ -116,19 +116,29 @@ fn worth(of: &Worth, unit: &str) -> String {
     )
 }
 
+/// A part of a probability.
+fn points(share: f64) -> String {
+    format!("{} points", fixed(share * 100.0, 1))
+}
+
 fn offer(of: &Offer, unit: &str) -> Vec<String> {
-    let none = || "no offer".to_owned();
+    let stake = &of.stake;
+    let back = match stake.comes_back > 0.0 {
+        true => format!("; coming back later by itself it brings {}{unit}", money(stake.comes_back)),
+        false => String::new(),
+    };
     let mut said = vec![match &of.offer {
-        Some(name) => format!(
-            "{name}, for {}{unit}: expected to bring {}{unit} beyond that; the runner-up, {}, {}.",
-            money(of.cost),
-            money(of.expected_net),
-            of.runner_up.clone().unwrap_or_else(none),
-            money(of.runner_up_net)
-        ),
+        Some(name) => format!("{name}, for {}{unit}.", money(of.cost)),
         None => "No offer.".to_owned(),
     }];
     said.push(format!("Why: {}.", of.why));
+    said.push(format!(
+        "The plan reckons with {} that it buys nothing, {} of them because it has left already (by its own pace), where an \
+         offer does little. Kept, it is worth {}{unit}{back}.",
+        percent(stake.p_churn),
+        points(stake.p_gone),
+        money(stake.value)
+    ));
     said.push(format!("In {} of the draws of what is uncertain it is the same.", percent(of.stability)));
     if of.is_assumed {
         said.push("What an offer changes is assumed, not measured.".to_owned());
@@ -139,6 +149,7 @@ fn offer(of: &Offer, unit: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenure_stages::pipeline::portrait::Stake;
     use tenure_stages::time::Instant;
 
     fn portrait() -> Portrait {
@@ -179,13 +190,14 @@ mod tests {
                 reasons: Vec::new(),
             }),
             offer: Offer {
+                stake: Stake { p_churn: 0.359, p_gone: 0.041, value: 2_210.4, comes_back: 640.0 },
                 offer: None,
                 cost: 0.0,
                 expected_net: 0.0,
                 runner_up: Some("Light".into()),
                 runner_up_net: 2.94,
                 stability: 0.98,
-                why: "Light would bring 2.94, and its cost brings more elsewhere".into(),
+                why: "Light would bring 2.94 beyond its cost, but the money brings more elsewhere".into(),
                 is_assumed: true,
             },
         }
@@ -197,21 +209,25 @@ mod tests {
         insta::assert_snapshot!(page, @r"
         Customer 12347 on 2011-12-10
         History
-          8 orders since 2010-10-31, the last on 2011-12-07 (2 days before); 57 days between them in the
-          mean. Spent 4,922 GBP in all, 1,519 GBP of it in the last 90 days.
+          8 orders since 2010-10-31, the last on 2011-12-07 (2 days before); 57 days apart on average. Spent
+          4,922 GBP in all, 1,519 GBP of it in the last 90 days.
         Segment
           Champions (scores of recency, frequency, money: 5-4-5), in the cluster Loyal. Before: New from
           2010-12-10, Champions from 2011-12-10.
-        Leaving
-          Buys nothing in the next 90 days with 35.9 %, a higher risk than that of 16.2 % of the customers.
-          By its rhythm it has not left for good with 98.2 %. What moves the forecast most:
+        Churn
+          35.9 % likely to buy nothing in the next 90 days, a higher risk than that of 16.2 % of the
+          customers. By the purchase model it is 98.2 % likely not to have left for good. What moves the
+          forecast most:
           - chance of silence by own rhythm 27 %, lower than 86 % of customers
-        Worth
+        Value
           Expected to spend 1,143 GBP in the next 180 days (80 %: 112.00 to 2,391), more than 81.0 % of the
           customers.
         Offer
           No offer.
-          Why: Light would bring 2.94, and its cost brings more elsewhere.
+          Why: Light would bring 2.94 beyond its cost, but the money brings more elsewhere.
+          The plan reckons with 35.9 % that it buys nothing, 4.1 points of them because it has left
+          already (by its own pace), where an offer does little. Kept, it is worth 2,210 GBP; coming back
+          later by itself it brings 640.00 GBP.
           In 98.0 % of the draws of what is uncertain it is the same.
           What an offer changes is assumed, not measured.
         ");

@@ -30,7 +30,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use table::{RatePoint, RateSensitivity, Standing, Threshold, rate_sensitivity, thresholds, thresholds_at};
+pub use table::{
+    RatePoint, RateSensitivity, Standing, Threshold, WinbackPoint, rate_sensitivity, thresholds, thresholds_at,
+    winback_sensitivity,
+};
 
 /// What budget and places cost at the margin of a plan.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,10 @@ use tenure_tables::engine::{Engine, EngineConfig, Value};
 use super::Facts;
 use crate::artifact::{self, Run};
 use crate::ctx::Stage;
-use crate::error::Result;
+use crate::error::{Error, Result};
+
+/// The offer of who is in the other run only.
+const NOT_THERE: &str = "(not there)";
 
 /// What changed from one plan to another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,24 +61,31 @@ pub struct Move {
 /// Compares the plans of two runs.
 ///
 /// # Errors
-/// [`crate::Error::Missing`] where a run has no plan; [`crate::Error::Corrupt`] where it is not what was written.
+/// [`crate::Error::Missing`] where a run has no plan; [`crate::Error::Corrupt`] where it is not what was written;
+/// [`crate::Error::Input`] where the runs have no customer in common.
 pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
     let (run_a, run_b) = (Run::open(a)?, Run::open(b)?);
     let facts: [Facts; 2] = [run_a.manifest.stage(Stage::Allocate, a)?, run_b.manifest.stage(Stage::Allocate, b)?];
     let engine = Engine::open(&EngineConfig { threads: 1, ..EngineConfig::default() })?;
     engine.register("plan_a", &run_a.path(artifact::ALLOCATION, Stage::Allocate)?)?;
     engine.register("plan_b", &run_b.path(artifact::ALLOCATION, Stage::Allocate)?)?;
-    let none: &[(&str, Value)] = &[];
     let rows = engine.select(
-        "select coalesce(plan_a.offer, '(not there)') as offer_a, coalesce(plan_b.offer, '(not there)') as offer_b,
+        "select coalesce(plan_a.offer, $not_there) as offer_a, coalesce(plan_b.offer, $not_there) as offer_b,
                 plan_b.p_churn - plan_a.p_churn as p_change, plan_b.value - plan_a.value as value_change
          from plan_a
          full outer join plan_b on plan_a.customer_id = plan_b.customer_id
          order by coalesce(plan_a.customer_id, plan_b.customer_id)",
-        none,
+        &[("not_there", Value::Text(NOT_THERE.to_owned()))],
     )?;
     let (from, to) = (rows.texts("offer_a")?, rows.texts("offer_b")?);
     let (p_change, value_change) = (rows.f64s("p_change")?, rows.f64s("value_change")?);
+    if from.iter().zip(&to).all(|(from, to)| from == NOT_THERE || to == NOT_THERE) {
+        return Err(Error::Input {
+            problem: format!("{} and {} have no customer in common", a.display(), b.display()),
+            place: None,
+            cure: "compare two runs of one shop, whose files name customers alike".to_owned(),
+        });
+    }
     let mut same = 0;
     let mut moves: BTreeMap<(&str, &str), (u64, f64, f64)> = BTreeMap::new();
     for i in 0..from.len() {

@@ -99,6 +99,9 @@ pub struct Facts {
     pub doubt: Doubt,
     /// The plan if all rates were other by one factor.
     pub rates: Vec<RateRow>,
+    /// The plan at other shares of a rate with those who have left already; none where nobody is taken to have.
+    #[serde(default)]
+    pub winback: Vec<WinbackRow>,
     /// The factor on all rates at which the plan neither gains nor loses; `None` where none does.
     pub rates_break_even: Option<f64>,
 }
@@ -196,6 +199,17 @@ pub struct Doubt {
     pub net: Distribution,
     /// The mean share of draws in which a customer with an offer would get the same one again.
     pub stability_of_offers: f64,
+}
+
+/// The plan at another share of a rate with those who have left already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WinbackRow {
+    /// That share.
+    pub winback: f64,
+    /// Expected net of the plan as it is.
+    pub unchanged: f64,
+    /// Expected net of the plan that would be made then.
+    pub reoptimised: f64,
 }
 
 /// The plan at other rates.

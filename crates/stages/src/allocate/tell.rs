@@ -7,7 +7,8 @@ use tenure_math::allocate::{Plan, Problem, explain, solve_near};
 
 use super::people::People;
 use super::{
-    CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, infeasible, ranked, rules::chance,
+    CurveRow, Doubt, Facts, NO_OFFER, RateRow, SegmentPart, Threshold, Tier, WinbackRow, infeasible, ranked,
+    rules::chance,
 };
 use crate::artifact;
 use crate::config::Config;
@@ -49,6 +50,8 @@ impl Told<'_> {
         let anew = |net: &[f64], cost: &[f64]| solve_near(&Problem { net, cost, ..*problem }, &plan.choice);
         let rates = explain::rate_sensitivity(table, &people.prospects, &plan.choice, &anew)
             .map_err(|e| infeasible(e, problem))?;
+        let winback = explain::winback_sensitivity(table, &people.prospects, &plan.choice, &anew)
+            .map_err(|e| infeasible(e, problem))?;
         let caps = |k: usize| problem.caps[k].map(|cap| cap as f64);
         let facts = Facts {
             table: table.name.clone(),
@@ -82,6 +85,10 @@ impl Told<'_> {
                 .map(|p| RateRow { factor: p.factor, unchanged: p.unchanged, reoptimised: p.reoptimised })
                 .collect(),
             rates_break_even: rates.break_even,
+            winback: winback
+                .iter()
+                .map(|p| WinbackRow { winback: p.winback, unchanged: p.unchanged, reoptimised: p.reoptimised })
+                .collect(),
             tiers,
             curve: self.curve,
             doubt: self.doubt,

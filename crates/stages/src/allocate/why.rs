@@ -7,6 +7,7 @@ use tenure_math::allocate::explain::{self, Prices};
 use super::people::People;
 use super::{Facts, NO_OFFER};
 use crate::error::{Error, Result};
+use crate::number;
 use crate::permission::Barred;
 
 /// Why a customer gets its offer, and where it would be another one.
@@ -73,21 +74,32 @@ pub(super) fn of(
 
 fn words(table: &OfferTable, why: &explain::Why, reason: &Reason, facts: &Facts, p: f64) -> String {
     let name = |k: Option<usize>| k.map_or("no offer", |k| table.offers[k].name.as_str());
+    let money = |amount: f64| number::money(amount, "");
     let mut text = match (why.choice, why.at_prices) {
-        (Some(k), Some(rival)) => {
-            let ahead = match rival.lead >= 0.0 {
-                true => format!("{:.2} ahead of {} at the price of budget", rival.lead, name(rival.offer)),
-                false => format!("{:.2} behind {}, taken to use up the budget", -rival.lead, name(rival.offer)),
+        (Some(k), rival) => {
+            let beside = match rival {
+                Some(rival) if rival.lead >= 0.0 => format!(
+                    "; counting what the money would bring elsewhere, that is {} better than {}",
+                    money(rival.lead),
+                    name(rival.offer)
+                ),
+                Some(rival) => format!(
+                    "; {} would be {} better, but this one uses up the budget",
+                    name(rival.offer),
+                    money(-rival.lead)
+                ),
+                None => String::new(),
             };
-            format!("{} is expected to bring {:.2}, {ahead}", table.offers[k].name, why.net)
+            format!("{} is expected to bring {} beyond its cost{beside}", table.offers[k].name, money(why.net))
         }
-        (Some(k), None) => format!("{} is expected to bring {:.2}", table.offers[k].name, why.net),
         (None, Some(rival)) => {
             let best = why.by_net.and_then(|rival| rival.offer.map(|k| (k, -rival.lead)));
             match best {
                 Some((k, net)) if net > 0.0 => format!(
-                    "{} would bring {net:.2}, and its cost brings more elsewhere: {:.2} for each unit of budget",
-                    table.offers[k].name, facts.shadow_price
+                    "{} would bring {} beyond its cost, but the money brings more elsewhere: {} for each unit of budget",
+                    table.offers[k].name,
+                    money(net),
+                    money(facts.shadow_price)
                 ),
                 _ => format!("no offer earns its cost; {} comes nearest", name(rival.offer)),
             }
@@ -96,17 +108,17 @@ fn words(table: &OfferTable, why: &explain::Why, reason: &Reason, facts: &Facts,
     };
     let mut flips = Vec::new();
     if let Some(budget) = reason.flips_at_budget {
-        flips.push(format!("at a budget of about {budget:.0}"));
+        flips.push(format!("at a budget of about {}", money(budget.round())));
     }
     if let Some(rate) = reason.flips_at_rate {
         let of = why.choice.or(why.at_prices.and_then(|rival| rival.offer));
-        flips.push(format!("at a rate of {} of {rate:.3}", name(of)));
+        flips.push(format!("if the rate of {} were {}", name(of), number::percent(rate)));
     }
     if let Some(at) = reason.flips_at_p_churn {
-        flips.push(format!("at a churn probability of {at:.3} (it is {p:.3})"));
+        flips.push(format!("if the churn probability were {} instead of {}", number::percent(at), number::percent(p)));
     }
     if !flips.is_empty() {
-        text.push_str(&format!("; another choice is as good {}", flips.join(", ")));
+        text.push_str(&format!("; another choice would be as good {}", flips.join(", or ")));
     }
     text
 }

@@ -178,5 +178,9 @@ pub(super) fn write(
     let rates: Vec<Vec<String>> =
         facts.rates.iter().map(|r| vec![format!("{}", r.factor), money(r.unchanged), money(r.reoptimised)]).collect();
     run.write_csv(artifact::RATE_SENSITIVITY, &["factor", "net_of_this_plan", "net_of_the_best_plan"], &rates)?;
+    let winback = facts.winback.iter();
+    let winback: Vec<Vec<String>> =
+        winback.map(|w| vec![format!("{}", w.winback), money(w.unchanged), money(w.reoptimised)]).collect();
+    run.write_csv(artifact::WINBACK_SENSITIVITY, &["winback", "net_of_this_plan", "net_of_the_best_plan"], &winback)?;
     run.write_json(artifact::OPTIMIZATION_METRICS, facts)
 }

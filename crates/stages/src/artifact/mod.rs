@@ -99,6 +99,8 @@ pub const OPTIMIZATION_METRICS: &str = "outputs/optimization_metrics.json";
 pub const SEGMENT_BUDGET: &str = "outputs/segment_budget.csv";
 /// The plan if all rates were other by one factor.
 pub const RATE_SENSITIVITY: &str = "outputs/rate_sensitivity.csv";
+/// The plan if offers did more or less with those who have left already.
+pub const WINBACK_SENSITIVITY: &str = "outputs/winback_sensitivity.csv";
 /// The plan's net value at other budgets.
 pub const BUDGET_SENSITIVITY: &str = "outputs/budget_sensitivity.csv";
 /// Results of the checks.

@@ -101,9 +101,24 @@ pub struct Worth {
     pub reasons: Vec<String>,
 }
 
+/// What the plan takes a customer for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stake {
+    /// The probability that it buys nothing in the window.
+    pub p_churn: f64,
+    /// The part of that in which it has left already, by its own pace.
+    pub p_gone: f64,
+    /// What it brings when it is kept, money.
+    pub value: f64,
+    /// What it brings by coming back later by itself, money.
+    pub comes_back: f64,
+}
+
 /// What a customer is offered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Offer {
+    /// What the plan takes the customer for.
+    pub stake: Stake,
     /// The offer; `None` for no offer.
     pub offer: Option<String>,
     /// What it costs, money.
@@ -193,6 +208,12 @@ impl Portrait {
             churn,
             value,
             offer: Offer {
+                stake: Stake {
+                    p_churn: number("plan_p_churn")?,
+                    p_gone: number("p_gone")?,
+                    value: number("value")?,
+                    comes_back: number("comes_back")?,
+                },
                 offer: offer("offer")?,
                 cost: number("cost")?,
                 expected_net: number("expected_net")?,
@@ -239,7 +260,7 @@ impl Album {
     fn row(&self, customer: &str) -> Result<Frame> {
         let row = self.engine.select(
             "select scores.*, features.tenure_days, features.gap_mean_days, features.revenue_90d, features.returned_value_share,
-                    plan.cost, plan.expected_net, plan.runner_up, plan.runner_up_net, plan.stability, plan.why
+                    plan.p_churn as plan_p_churn, plan.p_gone, plan.value, plan.comes_back, plan.cost, plan.expected_net, plan.runner_up, plan.runner_up_net, plan.stability, plan.why
              from scores
              inner join features on scores.customer_id = features.customer_id and scores.as_of = features.as_of
              inner join plan on scores.customer_id = plan.customer_id

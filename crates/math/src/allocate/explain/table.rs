@@ -23,6 +23,8 @@ use crate::num;
 
 /// The factors that rates are multiplied with.
 const FACTORS: [f64; 7] = [0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5];
+/// Shares of their rates that offers might have with those who have left.
+const WINBACKS: [f64; 4] = [0.0, 0.25, 0.5, 1.0];
 /// Halvings of the bracket around the break-even factor.
 const HALVINGS: usize = 100;
 
@@ -158,17 +160,8 @@ pub fn rate_sensitivity(
     choice: &[Option<usize>],
     solve: &Solver<'_>,
 ) -> Result<RateSensitivity> {
-    let k = table.offers.len();
-    num::require_len("choice", prospects.len(), choice.len())?;
-    table.evaluate(prospects)?;
-    if let Some(at) = choice.iter().flatten().find(|at| **at >= k) {
-        return Err(Error::Parameter { name: "offer", value: *at as f64, expected: "an offer of the table" });
-    }
-    let unchanged = |factor: f64| {
-        let table = times(table, factor);
-        let given = prospects.iter().zip(choice).filter_map(|(of, k)| k.map(|k| (of, k)));
-        given.fold(0.0, |sum, (of, k)| sum + table.expected(&table.offers[k], of).net)
-    };
+    check_choice(table, prospects, choice)?;
+    let unchanged = |factor: f64| net_of(&times(table, factor), prospects, choice);
     let points = FACTORS.iter().map(|&factor| {
         let (net, cost) = times(table, factor).evaluate(prospects)?;
         Ok(RatePoint { factor, unchanged: unchanged(factor), reoptimised: solve(&net, &cost)?.net })
@@ -178,6 +171,60 @@ pub fn rate_sensitivity(
     let least = choice.iter().flatten().map(|k| table.offers[*k].rate).filter(|rate| *rate > 0.0);
     let most = least.map(|rate| 1.0 / rate).fold(0.0, f64::max);
     Ok(RateSensitivity { points, break_even: if most > 0.0 { root(unchanged, most) } else { None } })
+}
+
+/// The plan if offers had another share of their rates with customers who have left already.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct WinbackPoint {
+    /// That share, 0..1.
+    pub winback: f64,
+    /// Expected net of the plan as it is, money.
+    pub unchanged: f64,
+    /// Expected net of the plan that would be made then, money.
+    pub reoptimised: f64,
+}
+
+/// What becomes of the plan `choice` at other shares `winback`, from 0 to 1, the table's own among them; nothing where
+/// nobody is taken to have left already, so that the share does not matter.
+///
+/// # Errors
+/// As [`rate_sensitivity`].
+pub fn winback_sensitivity(
+    table: &OfferTable,
+    prospects: &[Prospect],
+    choice: &[Option<usize>],
+    solve: &Solver<'_>,
+) -> Result<Vec<WinbackPoint>> {
+    check_choice(table, prospects, choice)?;
+    if prospects.iter().all(|of| of.p_gone <= 0.0) {
+        return Ok(Vec::new());
+    }
+    let mut shares = WINBACKS.to_vec();
+    shares.push(table.winback);
+    shares.sort_by(f64::total_cmp);
+    shares.dedup();
+    let point = |winback: f64| {
+        let table = OfferTable { winback, ..table.clone() };
+        let (net, cost) = table.evaluate(prospects)?;
+        let unchanged = net_of(&table, prospects, choice);
+        Ok(WinbackPoint { winback, unchanged, reoptimised: solve(&net, &cost)?.net })
+    };
+    shares.into_iter().map(point).collect()
+}
+
+fn check_choice(table: &OfferTable, prospects: &[Prospect], choice: &[Option<usize>]) -> Result<()> {
+    num::require_len("choice", prospects.len(), choice.len())?;
+    table.evaluate(prospects)?;
+    match choice.iter().flatten().find(|at| **at >= table.offers.len()) {
+        Some(at) => Err(Error::Parameter { name: "offer", value: *at as f64, expected: "an offer of the table" }),
+        None => Ok(()),
+    }
+}
+
+/// Expected net of a plan under a table, summed in the order of the customers.
+fn net_of(table: &OfferTable, prospects: &[Prospect], choice: &[Option<usize>]) -> f64 {
+    let given = prospects.iter().zip(choice).filter_map(|(of, k)| k.map(|k| (of, k)));
+    given.fold(0.0, |sum, (of, k)| sum + table.expected(&table.offers[k], of).net)
 }
 
 fn times(table: &OfferTable, factor: f64) -> OfferTable {

@@ -3,7 +3,9 @@
 
 use rand::RngExt;
 
-use super::{Flip, Prices, Standing, Why, budget_at, explain, rate_sensitivity, thresholds, thresholds_at};
+use super::{
+    Flip, Prices, Standing, Why, budget_at, explain, rate_sensitivity, thresholds, thresholds_at, winback_sensitivity,
+};
 use crate::allocate::expected::{Offer, OfferTable, Prospect, RateKind, coupons, retention};
 use crate::allocate::{Problem, solve};
 use crate::error::Error;
@@ -267,6 +269,37 @@ fn a_plan_breaks_even_where_its_rates_say() {
     let mut free = retention();
     free.offers[2].contact_cost = 0.0;
     assert_eq!(rate_sensitivity(&free, &poor, &[Some(2)], &anew).unwrap().break_even, Some(0.0));
+}
+
+/// Two who leave for sure and are worth 100, one of whom has left already; Light keeps 20 % for 10.
+#[test]
+fn winning_back_matters_for_those_who_have_left() {
+    let mut table = retention();
+    table.winback = 0.1;
+    let gone = Prospect { p_gone: 1.0, ..Prospect::new(1.0, 100.0) };
+    let anew = |net: &[f64], cost: &[f64]| {
+        let caps = [None; 3];
+        solve(&Problem {
+            n_customers: 2,
+            offers: 3,
+            net,
+            cost,
+            budget: Some(10.0),
+            caps: &caps,
+            eligible: None,
+            allowed: None,
+            limits: &[],
+        })
+    };
+    let of = winback_sensitivity(&table, &[Prospect::new(1.0, 100.0), gone], &[None, Some(0)], &anew).unwrap();
+    let shares: Vec<f64> = of.iter().map(|point| point.winback).collect();
+    assert_eq!(shares, [0.0, 0.1, 0.25, 0.5, 1.0]);
+    let unchanged: Vec<f64> = of.iter().map(|point| point.unchanged).collect();
+    for (found, expected) in unchanged.iter().zip([-10.0, -8.0, -5.0, 0.0, 10.0]) {
+        assert!((found - expected).abs() < 1e-9, "{unchanged:?}");
+    }
+    assert!(of.iter().all(|point| (point.reoptimised - 10.0).abs() < 1e-9), "{of:?}");
+    assert!(winback_sensitivity(&table, &[Prospect::new(1.0, 100.0)], &[Some(0)], &anew).unwrap().is_empty());
 }
 
 #[test]

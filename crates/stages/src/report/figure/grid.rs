@@ -5,8 +5,10 @@ use super::{ramp, text};
 
 /// Height of a line of the names above the columns.
 const LINE: f64 = 12.0;
-/// From this share of the darkest colour on, words stand in the colour of the paper.
-const DARK: f64 = 0.45;
+/// Up to this share of the darkest colour words are black, from it on in the colour of the paper: so they stand out from
+/// every shade by 4.5 to 1 at least.
+const DARK: f64 = 0.645;
+const BLACK: &str = "#000000";
 
 /// One cell.
 pub(super) struct Cell {
@@ -67,7 +69,7 @@ pub(super) fn draw(sheet: &mut Sheet<'_>, grid: &Grid<'_>) {
         let Some(shade) = cell.shade else { continue };
         let (x, y) =
             (left + (at % grid.columns.len()) as f64 * width, top + (at / grid.columns.len()) as f64 * grid.step);
-        let face = tick.in_color(if shade > DARK { sheet.theme.paper } else { sheet.theme.ink }).at(Anchor::Middle);
+        let face = tick.in_color(if shade > DARK { sheet.theme.paper } else { BLACK }).at(Anchor::Middle);
         sheet.hover(&cell.hover, |s| {
             s.bar((x + 0.5, x + width - 0.5), (y + 0.5, y + grid.step - 0.5), &ramp::color(&ramp::AMOUNT, shade), 1.0);
             for (line, words) in cell.words.iter().enumerate() {

@@ -4,7 +4,7 @@ use kuva::backend::svg::SvgBackend;
 use kuva::render::color::Color;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor, TextSpan};
 
-use super::theme::{Caption, Theme};
+use super::theme::{self, Caption, Theme};
 use super::{Figure, text};
 
 /// Width of every figure in pixels of 1/96 inch: 7.5 inches, the text width of a letter or A4 page.
@@ -36,8 +36,9 @@ impl Face {
         Self { anchor, ..self }
     }
 
+    /// In the colour of marks, as dark as words need.
     pub(super) fn in_color(self, color: &'static str) -> Self {
-        Self { color, ..self }
+        Self { color: theme::tone(color), ..self }
     }
 
     pub(super) fn in_bold(self) -> Self {

@@ -56,6 +56,21 @@ impl Default for Theme {
     }
 }
 
+/// Colours of marks that are too light for words, and the tone of each that is dark enough on paper (4.5 to 1).
+const TONES: [(&str, &str); 6] = [
+    ("#d55e00", "#b34700"),
+    ("#009e73", "#00785a"),
+    ("#cc79a7", "#a3487a"),
+    ("#56b4e9", "#1f6fa3"),
+    ("#e69f00", "#8a5f00"),
+    ("#d8c400", "#6f6400"),
+];
+
+/// The tone in which words speak of marks of `color`.
+pub(super) fn tone(color: &'static str) -> &'static str {
+    TONES.iter().find(|(mark, _)| *mark == color).map_or(color, |(_, words)| words)
+}
+
 impl Theme {
     /// The colour of category `index`; after the eighth the colours repeat, so figures with more categories must
     /// label every one.
@@ -98,7 +113,25 @@ impl Caption {
 
 #[cfg(test)]
 mod tests {
-    use super::{Caption, Theme};
+    use super::{Caption, Theme, tone};
+
+    /// Relative luminance (WCAG 2.2).
+    fn luminance(color: &str) -> f64 {
+        let part = |at: usize| f64::from(u8::from_str_radix(&color[at..at + 2], 16).unwrap()) / 255.0;
+        let linear = |v: f64| if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) };
+        0.2126 * linear(part(1)) + 0.7152 * linear(part(3)) + 0.0722 * linear(part(5))
+    }
+
+    #[test]
+    fn words_stand_out_from_the_paper() {
+        let theme = Theme::default();
+        let paper = luminance(theme.paper);
+        let colors = theme.categories.into_iter().chain([theme.ink, theme.muted, theme.accent, theme.contrast]);
+        for color in colors.map(tone) {
+            let ratio = (paper + 0.05) / (luminance(color) + 0.05);
+            assert!(ratio >= 4.5, "{color}: {ratio}");
+        }
+    }
 
     #[test]
     fn the_caption_leaves_out_what_is_empty() {

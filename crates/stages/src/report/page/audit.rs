@@ -21,10 +21,12 @@ pub(super) fn audit(pages: &Pages, shelf: &Shelf<'_>, customers: &Customers) -> 
     for piece in pages.document.printed() {
         match piece {
             Printed::Number(number) => faults.extend(figure(number, shelf)?),
-            Printed::Quote(quote) if shelf.text(&quote.source)?.as_deref() != Some(&quote.text) => {
-                faults.push(format!("\"{}\" is not what stands at {}", quote.text, quote.source.place()));
+            Printed::Quote(quote) => {
+                let found = shelf.text(&quote.source)?.map(|found| quote.of(&found));
+                if found.as_ref() != Some(&quote.text) {
+                    faults.push(format!("\"{}\" is not what stands at {}", quote.text, quote.source.place()));
+                }
             }
-            Printed::Quote(_) => {}
         }
     }
     for claim in pages.document.chapters.iter().flat_map(|chapter| &chapter.claims) {

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-use crate::number;
+use crate::{number, wording};
 
 /// What a page says, before it is HTML, Markdown or JSON.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -85,6 +85,8 @@ pub(crate) struct Number {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(crate) struct Quote {
     pub(crate) text: String,
+    /// Whether an id stands there, and its name is told.
+    pub(crate) is_named: bool,
     pub(crate) source: Source,
 }
 
@@ -248,6 +250,22 @@ impl Number {
 
     pub(crate) fn assumed(self) -> Self {
         self.standing(Standing::Assumed)
+    }
+}
+
+impl Quote {
+    pub(crate) fn new(text: &str, source: Source) -> Self {
+        Self { text: text.to_owned(), is_named: false, source }
+    }
+
+    /// The name of the id that stands there.
+    pub(crate) fn named(self) -> Self {
+        Self { text: wording::name(&self.text), is_named: true, ..self }
+    }
+
+    /// What it says where its source holds `found`.
+    pub(crate) fn of(&self, found: &str) -> String {
+        if self.is_named { wording::name(found) } else { found.to_owned() }
     }
 }
 

@@ -11,6 +11,9 @@ use crate::error::Result;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; \
                       base-uri 'none'; form-action 'none'";
 
+/// Pictures in which a darker cell is more.
+const SHADED: [&str; 3] = ["rfm_heatmap", "segment_migration", "cohort_retention"];
+
 /// The page.
 pub(super) fn render(document: &Document, shelf: &Shelf<'_>, customers: &Customers) -> Result<String> {
     let mut html = Html::default();
@@ -68,7 +71,7 @@ fn header(body: &mut Html, document: &Document) {
                 legend.words("span", &[("class", standing.word())], standing.word());
                 legend.text(standing.meaning());
             }
-            legend.text("Point at one to see where it comes from.");
+            legend.text("Point at one, or tap it, to see where it comes from.");
         });
     });
 }
@@ -178,7 +181,9 @@ fn table(html: &mut Html, table: &Table) {
 
 fn picture(html: &mut Html, picture: &Picture, svg: &str) {
     let (id, label) = (format!("figure-{}", picture.name), format!("Data of {}", picture.name.replace('_', " ")));
-    html.element("figure", &[("id", &id)], |html| {
+    // Where darker means more, turning light and dark round would turn the meaning.
+    let class = if SHADED.contains(&picture.name.as_str()) { "shaded" } else { "plain" };
+    html.element("figure", &[("id", &id), ("class", class)], |html| {
         html.trusted(svg);
         html.element("figcaption", &[("class", "unseen")], |html| {
             piece(html, &Piece::Quote(picture.finding.clone()));

@@ -61,7 +61,7 @@
     larger.textContent = "Larger picture";
     larger.setAttribute("aria-pressed", "false");
     larger.addEventListener("click", () => larger.setAttribute("aria-pressed", svg.parentNode.classList.toggle("large")));
-    svg.parentNode.querySelector("details").before(larger);
+    svg.after(larger);
   });
   // A finger does not hover: a tap shows what pointing does.
   addEventListener("click", (event) => {
@@ -71,14 +71,13 @@
   addEventListener("scroll", hide, { passive: true });
 
   // Boxes: a stop for the keyboard only where there is something to scroll to; the edge shows where there is more.
-  const boxes = document.querySelectorAll(".scroll");
   const edge = (box) => {
     const wide = box.scrollWidth - box.clientWidth;
     box.classList.toggle("more", box.scrollLeft < wide - 1);
     box.tabIndex = wide > 0 || box.scrollHeight > box.clientHeight ? 0 : -1;
   };
   const sizes = new ResizeObserver((changes) => changes.forEach(({ target }) => edge(target.closest(".scroll"))));
-  boxes.forEach((box) => {
+  document.querySelectorAll(".scroll").forEach((box) => {
     box.addEventListener("scroll", () => edge(box), { passive: true });
     sizes.observe(box);
     sizes.observe(box.firstElementChild);

@@ -75,12 +75,9 @@ impl<'a> Shelf<'a> {
     /// What the stages warn of, each a sentence; the report's own warnings last.
     pub(super) fn warnings(&self) -> Vec<Quote> {
         let own = (Stage::Report, self.own.warnings);
-        let quote = |stage: Stage, i: usize, text: &String| Quote {
-            text: text.clone(),
-            source: Source::Field {
-                file: artifact::MANIFEST.to_owned(),
-                pointer: format!("/warnings/{}/{i}", stage.name()),
-            },
+        let quote = |stage: Stage, i: usize, text: &String| {
+            let pointer = format!("/warnings/{}/{i}", stage.name());
+            Quote::new(text, Source::Field { file: artifact::MANIFEST.to_owned(), pointer })
         };
         let all = self.run.warnings().into_iter().chain([own]);
         all.flat_map(|(stage, said)| said.iter().enumerate().map(move |(i, text)| quote(stage, i, text))).collect()
@@ -264,7 +261,7 @@ impl Row {
 
     /// The words in a column; `None` where the cell is empty.
     pub(super) fn quote(&self, column: &str) -> Option<Quote> {
-        Some(Quote { text: self.cell(column)?.to_owned(), source: self.source(column) })
+        Some(Quote::new(self.cell(column)?, self.source(column)))
     }
 }
 
@@ -316,7 +313,7 @@ impl Field {
 
     /// Its own words.
     pub(super) fn words(&self) -> Option<Quote> {
-        Some(Quote { text: self.value.as_str()?.to_owned(), source: self.source() })
+        Some(Quote::new(self.value.as_str()?, self.source()))
     }
 
     /// Whether a part of it is this truth value.

@@ -16,6 +16,7 @@ use crate::report::figure::precision_recall::{PrecisionRecallData, PrecisionReca
 use crate::report::figure::roc_curve::{RocCurveData, RocModel};
 use crate::report::figure::{self, Caption, Theme};
 use crate::summary::{ChurnQuality, ChurnScore, Finding};
+use crate::wording;
 
 /// A curve is drawn through at most so many points.
 const POINTS: usize = 400;
@@ -95,12 +96,12 @@ impl Tested<'_> {
             let curve = metric::roc_curve(&p, &self.churned, None).map_err(Error::math("the ROC curve"))?;
             let curve = thinned(&curve);
             gains.push(GainModel {
-                name: score.model.clone(),
+                name: wording::name(&score.model),
                 contacted: curve.iter().map(|at| contacted(at, churners, stayers)).collect(),
                 captured: curve.iter().map(|at| at.true_positive_rate).collect(),
             });
             roc.push(RocModel {
-                name: score.model.clone(),
+                name: wording::name(&score.model),
                 false_positive_rate: curve.iter().map(|at| at.false_positive_rate).collect(),
                 true_positive_rate: curve.iter().map(|at| at.true_positive_rate).collect(),
                 auc: score.auc.value,
@@ -123,7 +124,7 @@ impl Tested<'_> {
         let curve = thinned(&curve);
         let area = &score.average_precision;
         Ok(PrecisionRecallModel {
-            name: score.model.clone(),
+            name: wording::name(&score.model),
             recall: curve.iter().map(|at| at.recall).collect(),
             precision: curve.iter().map(|at| at.precision).collect(),
             average_precision: area.value,

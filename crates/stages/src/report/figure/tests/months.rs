@@ -143,7 +143,9 @@ fn findings_are_computed_from_what_is_drawn() {
 fn marks_say_their_numbers() {
     let svg: Vec<String> = everything().into_iter().map(|figure| figure.svg).collect();
     assert!(svg[0].contains("Nov: 1.75 times a typical month (2010-11 1.82, 2011-11 1.68)"));
-    assert!(svg[1].contains("2012-01: £440,000 expected, £396,000 to £488,889") && svg[1].contains("2010-11: £875,000"));
+    assert!(
+        svg[1].contains("2012-01: £440,000 expected, £396,000 to £488,889") && svg[1].contains("2010-11: £875,000")
+    );
     // Nobody is in the last segment, so it has no place.
     assert!(svg[2].contains("Champions, ") && svg[2].contains(": medians ") && !svg[2].contains("Nobody"));
     assert!(svg[3].contains("Lost, Per order: rank 40 of 100, median 40 units"));

@@ -1,6 +1,6 @@
 //! Who leaves: how well it is foretold, and by what.
 
-use super::{Chapter, Claim, Field, Number, Result, Row, Shelf, Stage, Unit, estimate, row, say, window};
+use super::{Chapter, Claim, Field, Number, Quote, Result, Row, Shelf, Stage, Unit, estimate, row, say, window};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
@@ -35,7 +35,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         let of = |model: &Field, path: &str| model.number(path, Unit::Score).map(Number::measured);
         let row = |model: &Field| {
             row![
-                model.quote("model"),
+                model.quote("model").map(Quote::named),
                 estimate(model, "auc", Unit::Score),
                 estimate(model, "average_precision", Unit::Score),
                 of(model, "ece"),

@@ -1,6 +1,6 @@
 //! What was read, what was set aside and why, and what the checks found.
 
-use super::{Chapter, Claim, Field, Number, Result, Shelf, Source, Stage, Unit, row, say};
+use super::{Chapter, Claim, Field, Number, Quote, Result, Shelf, Source, Stage, Unit, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
@@ -25,7 +25,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let reasons = reasons.iter().zip(rows).map(|(reason, rows)| {
         let share = Source::ShareOf(Box::new(rows.source.clone()), Box::new(read.source.clone()));
         let share = shelf.derived(rows.value / read.value.max(1.0), Unit::Share, share);
-        row![reason.quote("reason"), Some(rows), Some(share), reason.quote("source")]
+        row![reason.quote("reason").map(Quote::named), Some(rows), Some(share), reason.quote("source")]
     });
     page.table("Rows set aside", &["Reason", "Rows", "Of all rows", "File"], reasons.collect());
     let kinds =

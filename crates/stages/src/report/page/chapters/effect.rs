@@ -1,7 +1,7 @@
 //! What is known of the offers' effect, and what is assumed.
 
 use super::executive::{offers, rates_standing};
-use super::{Chapter, Number, Result, Row, Shelf, Stage, Standing, Unit, estimate, row, say};
+use super::{Cell, Chapter, Field, Number, Quote, Result, Row, Shelf, Stage, Standing, Unit, estimate, row, say};
 use crate::artifact;
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
@@ -37,7 +37,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let rows = thresholds.map(|threshold| {
         row![
             threshold.quote("offer"),
-            threshold.quote("of"),
+            threshold.quote("of").map(Quote::named),
             threshold.number("from", Unit::Money).map(|from| from.standing(standing)),
             threshold.quote("over"),
         ]
@@ -48,17 +48,38 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         rows.collect(),
     );
     let rows = shelf.csv(artifact::RATE_SENSITIVITY, Stage::Allocate)?;
-    let money = |row: &Row, column: &str| row.number(column, Unit::Money).map(|net| net.standing(standing));
-    let rows = rows.iter().map(|row| {
-        row![row.number("factor", Unit::Times), money(row, "net_of_this_plan"), money(row, "net_of_the_best_plan"),]
-    });
     page.table(
         "If every effect were other than it is taken to be",
         &["Of the effect taken", "Net of this plan", "Net of the best plan then"],
-        rows.collect(),
+        rows.iter().map(|row| nets(row, "factor", Unit::Times, standing)).collect(),
     );
+    winback(&mut page, shelf, &plan, standing)?;
     hindsight(&mut page, shelf)?;
     Ok(Some(page))
+}
+
+/// What was varied, and what the plan and the best one then earn.
+fn nets(row: &Row, varied: &str, unit: Unit, standing: Standing) -> Vec<Cell> {
+    let net = |column: &str| row.number(column, Unit::Money).map(|net| net.standing(standing));
+    row![row.number(varied, unit), net("net_of_this_plan"), net("net_of_the_best_plan")]
+}
+
+/// How much rests on what offers do with customers who have left already.
+fn winback(page: &mut Chapter, shelf: &Shelf<'_>, plan: &Field, standing: Standing) -> Result<()> {
+    let rows = shelf.csv(artifact::WINBACK_SENSITIVITY, Stage::Allocate)?;
+    if plan.at("winback").items().is_empty() {
+        return Ok(());
+    }
+    page.text(say![
+        "Some of those who will buy nothing have left already. That an offer has a part of its effect with them too (the \
+         setting offers.winback) is assumed as well."
+    ]);
+    page.table(
+        "If an offer did more or less with those who have left already",
+        &["Part of its effect with them", "Net of this plan", "Net of the best plan then"],
+        rows.iter().map(|row| nets(row, "winback", Unit::Share, standing)).collect(),
+    );
+    Ok(())
 }
 
 /// An earlier plan beside what customers did, where one was made.

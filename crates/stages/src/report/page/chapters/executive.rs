@@ -125,7 +125,27 @@ fn contact(page: &mut Chapter, plan: &Field, standing: Standing) -> Result<()> {
         money("top_risk_net")?.standing(standing),
         " (likeliest to leave first)."
     ]);
+    more_money(page, plan, standing);
     Ok(())
+}
+
+/// What more of the budget would bring, and where it stops.
+fn more_money(page: &mut Chapter, plan: &Field, standing: Standing) {
+    let net = |field: &Field| field.number("net", Unit::Money).map(|net| net.standing(standing));
+    let price = plan.number("shadow_price", Unit::Money).filter(|price| price.value > 0.0);
+    let curve = plan.at("curve").items();
+    let last = curve.last().and_then(|last| Some((last.number("spend", Unit::Money)?, net(last)?)));
+    if let (Some(price), Some((spend, most))) = (price, last) {
+        page.text(say![
+            "More money would still pay: one more unit of budget brings ",
+            price.standing(standing),
+            " at first, and less and less until nobody is left who is worth an offer, at a cost of ",
+            spend,
+            " and a net gain of ",
+            most,
+            ". Before spending more, measure what the offers do."
+        ]);
+    }
 }
 
 fn offer_row(offer: &Field, standing: Standing) -> Vec<Cell> {
@@ -274,11 +294,18 @@ fn doubts(shelf: &Shelf<'_>, plan: Option<&Field>) -> Result<Vec<Vec<Piece>>> {
         "Gains are revenue times the margin of the settings, and costs are not: at a lower margin they fall in proportion. \
          Values are of the spend that the settings name, gross unless they say otherwise: returns are not taken off."
     ]);
-    if plan.is_some_and(|plan| rates_standing(plan) == Standing::Assumed) {
-        items.push(say![
-            "Nobody has measured what an offer changes in these customers. Keep a random hold-out when the plan is carried \
-             out, and compare."
-        ]);
+    if let Some(plan) = plan.filter(|plan| rates_standing(plan) == Standing::Assumed) {
+        items.push(match plan.number("holdout", Unit::Count).filter(|held| held.value > 0.0) {
+            Some(held) => say![
+                "Nobody has measured what an offer changes in these customers. ",
+                held,
+                " of them are held out by chance: compare what they do with what the others do."
+            ],
+            None => say![
+                "Nobody has measured what an offer changes in these customers, and this plan holds nobody out to compare \
+                 with: the setting constraints.holdout_share keeps some out by chance."
+            ],
+        });
     }
     Ok(items)
 }

@@ -1,7 +1,7 @@
 //! The plan with its certificate, other budgets, and who comes first.
 
 use super::executive::{offers, rates_standing};
-use super::{Chapter, Claim, Number, Result, Row, Shelf, Stage, Standing, Unit, row, say};
+use super::{Chapter, Claim, Number, Quote, Result, Row, Shelf, Stage, Standing, Unit, row, say};
 use crate::artifact;
 
 /// Customers of the plan that the page shows.
@@ -115,7 +115,7 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
     let unusual = |contact: &Row| {
         let id = contact.quote("customer_id")?.text;
         let found = outliers.iter().find(|outlier| outlier.quote("customer_id").is_some_and(|quote| quote.text == id));
-        found?.quote("measure")
+        found?.quote("measure").map(Quote::named)
     };
     let rows = contacts.iter().take(FIRST).map(|contact| {
         row![

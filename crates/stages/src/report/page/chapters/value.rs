@@ -1,6 +1,6 @@
 //! What customers are worth: how well it is foretold.
 
-use super::{Chapter, Field, Number, Result, Shelf, Stage, Unit, estimate, row, say, window};
+use super::{Chapter, Field, Number, Quote, Result, Shelf, Stage, Unit, estimate, row, say, window};
 
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("value", "What they are worth");
@@ -42,7 +42,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         let row = |model: &Field| {
             let of = |path: &str, unit: Unit| model.number(path, unit).map(Number::measured);
             row![
-                model.quote("model"),
+                model.quote("model").map(Quote::named),
                 of("r2", Unit::Score),
                 estimate(model, "portfolio_error", Unit::Change),
                 of("mae", Unit::Money),
