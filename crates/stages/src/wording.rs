@@ -3,7 +3,7 @@
 use crate::reasons;
 
 /// Ids that are not read as they are written.
-static NAMES: [(&str, &str); 10] = [
+static NAMES: [(&str, &str); 9] = [
     ("mbg_nbd", "MBG/NBD"),
     ("lightgbm", "LightGBM"),
     ("pooled", "pool"),
@@ -12,7 +12,6 @@ static NAMES: [(&str, &str); 10] = [
     ("log_target", "boosting of log spend"),
     ("carry_forward", "spend carried forward"),
     ("if_retained", "spend if kept"),
-    ("p_churn x value", "churn probability × value"),
     ("no_customer", "no customer id"),
 ];
 
@@ -30,8 +29,8 @@ mod tests {
 
     #[test]
     fn ids_become_words() {
-        let ids = ["mbg_nbd", "monetary_avg", "by_segment", "duplicate", "recency", "p_churn x value"];
-        let names = ["MBG/NBD", "mean order value", "by segment", "duplicate", "recency", "churn probability × value"];
+        let ids = ["mbg_nbd", "monetary_avg", "by_segment", "duplicate", "recency", "at_stake"];
+        let names = ["MBG/NBD", "mean order value", "by segment", "duplicate", "recency", "at stake"];
         assert_eq!(ids.map(name), names);
     }
 }

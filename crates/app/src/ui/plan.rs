@@ -30,10 +30,10 @@ pub(super) fn page(facts: &Facts) -> Vec<String> {
         ]);
     }
     let mut lines = columns(&offers);
-    if let Some(of) = facts.thresholds.iter().find(|t| t.from.is_some()).map(|t| &t.of) {
-        let why =
-            format!("Worth it from: the {of} above which the offer is the best where budget and places cost nothing.");
-        lines.extend(wrap(&why, 2, WIDTH, 2));
+    if facts.thresholds.iter().any(|t| t.from.is_some()) {
+        let why = "Worth it from: what must be at stake (the column at_stake of the plan) for the offer to be the best where \
+                   budget and places cost nothing.";
+        lines.extend(wrap(why, 2, WIDTH, 2));
     }
     let mut segments = head(&["segment", "customers", "offers", "spend", "net"]);
     for part in &facts.segments {
@@ -106,7 +106,12 @@ pub(super) fn diff(diff: &Diff) -> String {
         table.push(vec![sum.what.clone(), form(sum.a), form(sum.b), form(sum.b - sum.a)]);
     }
     let mut lines = columns(&table);
-    lines.push(format!("  {} customers have the same offer in both.", count(diff.same)));
+    lines.push(format!(
+        "  {} customers have the same in both: {} the same offer, {} none.",
+        count(diff.same),
+        count(diff.same - diff.same_without),
+        count(diff.same_without)
+    ));
     if !diff.moves.is_empty() {
         let mut moves = vec![["from", "to", "customers", "churn probability", "value"].map(str::to_owned).to_vec()];
         for of in &diff.moves {
@@ -176,6 +181,7 @@ mod tests {
                 sum("customers with Light", 3.0, 12.0, true),
             ],
             same: 940,
+            same_without: 900,
             moves: vec![Move {
                 from: "Light".to_owned(),
                 to: "None".to_owned(),
@@ -190,7 +196,7 @@ mod tests {
           customers                960     958      -2
           spend                 480.50  500.00   19.50
           customers with Light       3      12       9
-          940 customers have the same offer in both.
+          940 customers have the same in both: 40 the same offer, 900 none.
           from     to  customers  churn probability  value
           Light  None          4        -3.1 points  12.50
           Churn probability and value: their mean change among these customers.

@@ -127,6 +127,10 @@ fn offer(of: &Offer, unit: &str) -> Vec<String> {
         true => format!("; coming back later by itself it brings {}{unit}", money(stake.comes_back)),
         false => String::new(),
     };
+    let effect = match (&of.offer, stake.rate) {
+        (Some(name), Some(rate)) => format!(", of which {name} is taken to keep {}", percent(rate)),
+        _ => String::new(),
+    };
     let mut said = vec![match &of.offer {
         Some(name) => format!("{name}, for {}{unit}.", money(of.cost)),
         None => "No offer.".to_owned(),
@@ -134,10 +138,11 @@ fn offer(of: &Offer, unit: &str) -> Vec<String> {
     said.push(format!("Why: {}.", of.why));
     said.push(format!(
         "The plan reckons with {} that it buys nothing, {} of them because it has left already (by its own pace), where an \
-         offer does little. Kept, it is worth {}{unit}{back}.",
+         offer does little. Kept, it is worth {}{unit}{back}. So {}{unit} is at stake{effect}.",
         percent(stake.p_churn),
         points(stake.p_gone),
-        money(stake.value)
+        money(stake.value),
+        money(stake.at_stake)
     ));
     said.push(format!("In {} of the draws of what is uncertain it is the same.", percent(of.stability)));
     if of.is_assumed {
@@ -190,7 +195,14 @@ mod tests {
                 reasons: Vec::new(),
             }),
             offer: Offer {
-                stake: Stake { p_churn: 0.359, p_gone: 0.041, value: 2_210.4, comes_back: 640.0 },
+                stake: Stake {
+                    p_churn: 0.359,
+                    p_gone: 0.041,
+                    value: 2_210.4,
+                    comes_back: 640.0,
+                    at_stake: 499.30,
+                    rate: None,
+                },
                 offer: None,
                 cost: 0.0,
                 expected_net: 0.0,
@@ -225,9 +237,9 @@ mod tests {
         Offer
           No offer.
           Why: Light would bring 2.94 beyond its cost, but the money brings more elsewhere.
-          The plan reckons with 35.9 % that it buys nothing, 4.1 points of them because it has left
-          already (by its own pace), where an offer does little. Kept, it is worth 2,210 GBP; coming back
-          later by itself it brings 640.00 GBP.
+          The plan reckons with 35.9 % that it buys nothing, 4.1 points of them because it has left already
+          (by its own pace), where an offer does little. Kept, it is worth 2,210 GBP; coming back later by
+          itself it brings 640.00 GBP. So 499.30 GBP is at stake.
           In 98.0 % of the draws of what is uncertain it is the same.
           What an offer changes is assumed, not measured.
         ");

@@ -34,7 +34,7 @@ pub(super) fn page(answer: &Answer, style: Style) -> String {
     lines.extend(wrap(&effect, 2, WIDTH, 4));
     lines.push(String::new());
     lines.push(style.heading("Scores, the highest contacted first"));
-    lines.extend(columns(&table(answer)));
+    lines.extend(columns(&table(answer, &level)));
     let shares = "The columns to the right: what contacting so many customers adds, per customer of the trial.";
     lines.extend(wrap(shares, 2, WIDTH, 4));
     lines.push(String::new());
@@ -47,8 +47,8 @@ pub(super) fn page(answer: &Answer, style: Style) -> String {
     lines.join("\n") + "\n"
 }
 
-fn table(answer: &Answer) -> Vec<Vec<String>> {
-    let mut header = vec!["score".to_owned(), "Qini".to_owned(), "from".to_owned(), "to".to_owned()];
+fn table(answer: &Answer, level: &str) -> Vec<Vec<String>> {
+    let mut header = vec!["score".to_owned(), "Qini".to_owned(), format!("{level} from"), "to".to_owned()];
     header.extend(SHARES.iter().map(|share| format!("{share} %")));
     header.push("all".to_owned());
     let largest = answer.scores.iter().flat_map(|s| [s.qini.low.abs(), s.qini.high.abs()]).fold(0.0, f64::max);

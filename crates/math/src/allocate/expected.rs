@@ -108,6 +108,24 @@ impl Prospect {
         self.p_churn - (1.0 - winback) * self.p_gone
     }
 
+    /// What rates are a share of, money: an offer without a discount gains its rate times its margin times this. Of
+    /// [`RateKind::ShareOfChurners`] it is `within_reach x gained`, of [`RateKind::Points`] `gained`, for rates up to what is
+    /// within reach.
+    ///
+    /// ```
+    /// use tenure_math::allocate::expected::{Prospect, RateKind};
+    /// // Of 60 % who leave 20 points have left already, of whom an offer reaches a tenth; those who pause bring 30 anyway.
+    /// let of = Prospect { p_churn: 0.6, p_gone: 0.2, value: 100.0, comes_back: 30.0 };
+    /// assert!((of.at_stake(RateKind::ShareOfChurners, 0.1) - (0.4 * 70.0 + 0.1 * 0.2 * 100.0)).abs() < 1e-12);
+    /// ```
+    #[must_use]
+    pub fn at_stake(&self, kind: RateKind, winback: f64) -> f64 {
+        match kind {
+            RateKind::ShareOfChurners => self.within_reach(winback) * self.gained(winback),
+            RateKind::Points => self.gained(winback),
+        }
+    }
+
     /// What is gained, money, when an offer keeps the customer: of one who would have left for a while what it would have
     /// brought anyway is no gain, of one who had left all is.
     #[must_use]

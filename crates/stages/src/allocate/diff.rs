@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 use tenure_tables::engine::{Engine, EngineConfig, Value};
 
-use super::Facts;
+use super::{Facts, NO_OFFER};
 use crate::artifact::{self, Run};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
@@ -23,8 +23,10 @@ pub struct Diff {
     pub b: String,
     /// Sums of both plans.
     pub sums: Vec<Sum>,
-    /// Customers in both whose offer is the same.
+    /// Customers in both whose offer is the same, or who have none in both.
     pub same: u64,
+    /// Those of them who have none.
+    pub same_without: u64,
     /// Customers by their offer in the first plan and in the second, where they differ, most first. Who is in one run only
     /// has `(not there)` in the other.
     pub moves: Vec<Move>,
@@ -86,11 +88,12 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
             cure: "compare two runs of one shop, whose files name customers alike".to_owned(),
         });
     }
-    let mut same = 0;
+    let (mut same, mut same_without) = (0, 0);
     let mut moves: BTreeMap<(&str, &str), (u64, f64, f64)> = BTreeMap::new();
     for i in 0..from.len() {
         if from[i] == to[i] {
             same += 1;
+            same_without += u64::from(from[i] == NO_OFFER);
             continue;
         }
         let of = moves.entry((&from[i], &to[i])).or_default();
@@ -132,5 +135,5 @@ pub fn diff(a: &Path, b: &Path) -> Result<Diff> {
             sums.push(of(&format!("customers with {name}"), true, &count));
         }
     }
-    Ok(Diff { a: a.display().to_string(), b: b.display().to_string(), sums, same, moves })
+    Ok(Diff { a: a.display().to_string(), b: b.display().to_string(), sums, same, same_without, moves })
 }

@@ -49,6 +49,8 @@ pub struct Facts {
     pub value_reading: String,
     /// What the plan rests on and nobody has measured, as sentences.
     pub assumptions: Vec<String>,
+    /// The part of revenue that is earned.
+    pub margin: f64,
     /// Money for the plan.
     pub budget: f64,
     /// Money the plan is expected to draw.
@@ -100,7 +102,6 @@ pub struct Facts {
     /// The plan if all rates were other by one factor.
     pub rates: Vec<RateRow>,
     /// The plan at other shares of a rate with those who have left already; none where nobody is taken to have.
-    #[serde(default)]
     pub winback: Vec<WinbackRow>,
     /// The factor on all rates at which the plan neither gains nor loses; `None` where none does.
     pub rates_break_even: Option<f64>,

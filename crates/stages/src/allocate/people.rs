@@ -8,6 +8,7 @@ use crate::artifact::{self, RunFolder};
 use crate::config::{Config, RateKind, ValueReading};
 use crate::ctx::Stage;
 use crate::error::{Error, Result};
+use crate::number;
 
 /// The customers of the plan.
 pub(super) struct People {
@@ -98,8 +99,8 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
         ValueReading::ClvIfRetained => (
             "value_if_retained",
             format!(
-                "a kept customer brings in {days} days what one like it spends that buys within {} of them, less what it \
-                 would have spent anyway",
+                "a kept customer spends in {days} days what one like it does that buys within {} of them, and what it would \
+                 have spent anyway is no gain",
                 config.churn.horizon_days
             ),
         ),
@@ -125,14 +126,17 @@ fn values(config: &Config, frame: &Frame, assumptions: &mut Vec<String>) -> Resu
 
 fn effects(config: &Config) -> Vec<String> {
     let rates = match config.offers.rate_kind() {
-        RateKind::ShareOfChurners => "each offer keeps its rate of those who would leave",
-        RateKind::Points => "each offer lowers the churn probability by up to its rate, in points",
+        RateKind::ShareOfChurners => "an offer keeps of those who would leave the share that is its effect",
+        RateKind::Points => "an offer lowers the churn probability by up to its effect, in points",
     };
     vec![
         format!(
-            "{rates}, and {} of its rate holds of who has left already; no randomised contacts are known that would say",
-            config.offers.winback
+            "{rates}, and has {} of its effect with those who have left already; no randomised contact has measured either",
+            number::percent(config.offers.winback)
         ),
-        format!("margin {} of revenue; no discount is taken beyond what the table says", config.offers.margin),
+        format!(
+            "{} of revenue is earned (offers.margin); no discount is taken beyond what the table says",
+            number::percent(config.offers.margin)
+        ),
     ]
 }

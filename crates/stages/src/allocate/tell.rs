@@ -58,6 +58,7 @@ impl Told<'_> {
             rate_kind: config.offers.rate_kind().word().to_owned(),
             value_reading: config.offers.value.word().to_owned(),
             assumptions: people.assumptions.clone(),
+            margin: config.offers.margin,
             budget: config.budget(),
             spend,
             gain,
@@ -168,18 +169,17 @@ impl Told<'_> {
     }
 }
 
+/// What the thresholds of the offers are thresholds of: the column of the plan's files.
+const AT_STAKE: &str = "at_stake";
+
 /// From where on each offer is worth it.
 fn thresholds(table: &OfferTable) -> Vec<Threshold> {
     let name = |k: Option<usize>| k.map_or(NO_OFFER, |k| table.offers[k].name.as_str()).to_owned();
-    let of = match table.rate_kind {
-        expected::RateKind::ShareOfChurners => "p_churn x value",
-        expected::RateKind::Points => "value",
-    };
     explain::thresholds(table)
         .into_iter()
         .map(|t| Threshold {
             offer: name(Some(t.offer)),
-            of: of.to_owned(),
+            of: AT_STAKE.to_owned(),
             from: t.from,
             over: name(t.over),
             why_not: match t.standing {

@@ -35,6 +35,7 @@ pub(super) fn write(
     for (position, &i) in order.iter().enumerate() {
         rank[i] = Some(position as i64 + 1);
     }
+    let at_stake = |i: usize| people.prospects[i].at_stake(table.rate_kind, table.winback);
     let each = |f: &dyn Fn(usize) -> f64| Column::F64((0..n).map(f).collect());
     let some = |f: &dyn Fn(&Reason) -> Option<f64>| Column::OptF64(reasons.iter().map(f).collect());
     store::write_columns(
@@ -46,6 +47,7 @@ pub(super) fn write(
             ("p_gone", each(&|i| people.prospects[i].p_gone)),
             ("value", each(&|i| people.prospects[i].value)),
             ("comes_back", each(&|i| people.prospects[i].comes_back)),
+            ("at_stake", each(&at_stake)),
             ("offer", Column::Text(plan.choice.iter().map(|c| name(*c)).collect())),
             ("cost", each(&|i| cost_of(i, plan.choice[i]))),
             ("expected_gain", each(&|i| net_of(i, plan.choice[i]) + cost_of(i, plan.choice[i]))),
@@ -118,6 +120,7 @@ pub(super) fn write(
                 format!("{:.4}", people.prospects[i].p_gone),
                 money(people.prospects[i].value),
                 money(people.prospects[i].comes_back),
+                money(at_stake(i)),
                 money(cost_of(i, plan.choice[i])),
                 money(net_of(i, plan.choice[i])),
                 format!("{:.2}", stability[i]),
@@ -136,6 +139,7 @@ pub(super) fn write(
             "p_gone",
             "value",
             "comes_back",
+            "at_stake",
             "cost",
             "expected_net",
             "stability",

@@ -112,6 +112,10 @@ pub struct Stake {
     pub value: f64,
     /// What it brings by coming back later by itself, money.
     pub comes_back: f64,
+    /// What the effects of the offers are a share of, money.
+    pub at_stake: f64,
+    /// The effect of its offer; `None` for no offer.
+    pub rate: Option<f64>,
 }
 
 /// What a customer is offered.
@@ -156,6 +160,11 @@ impl Portrait {
         let parameters = &run.manifest.parameters;
         let sources =
             run.manifest.stages.get(Stage::Allocate.name()).and_then(|facts| facts.get("tiers")?.as_array().cloned());
+        let rate = |offer: &str| {
+            let tier =
+                sources.iter().flatten().find(|tier| tier.get("offer").and_then(|name| name.as_str()) == Some(offer));
+            tier.filter(|_| offer != NO_OFFER)?.get("rate")?.as_f64()
+        };
         let tier_is_assumed = |tier: &serde_json::Value| {
             let source = tier.get("rate_source").and_then(|source| source.as_str()).unwrap_or_default();
             tier.get("offer").and_then(|name| name.as_str()) != Some(NO_OFFER) && is_assumed(source)
@@ -213,6 +222,8 @@ impl Portrait {
                     p_gone: number("p_gone")?,
                     value: number("value")?,
                     comes_back: number("comes_back")?,
+                    at_stake: number("at_stake")?,
+                    rate: rate(&text("offer")?),
                 },
                 offer: offer("offer")?,
                 cost: number("cost")?,
@@ -221,7 +232,7 @@ impl Portrait {
                 runner_up_net: number("runner_up_net")?,
                 stability: number("stability")?,
                 why: text("why")?,
-                is_assumed: sources.is_some_and(|tiers| tiers.iter().any(tier_is_assumed)),
+                is_assumed: sources.as_ref().is_some_and(|tiers| tiers.iter().any(tier_is_assumed)),
             },
         })
     }
@@ -260,7 +271,7 @@ impl Album {
     fn row(&self, customer: &str) -> Result<Frame> {
         let row = self.engine.select(
             "select scores.*, features.tenure_days, features.gap_mean_days, features.revenue_90d, features.returned_value_share,
-                    plan.p_churn as plan_p_churn, plan.p_gone, plan.value, plan.comes_back, plan.cost, plan.expected_net, plan.runner_up, plan.runner_up_net, plan.stability, plan.why
+                    plan.p_churn as plan_p_churn, plan.p_gone, plan.value, plan.comes_back, plan.at_stake, plan.cost, plan.expected_net, plan.runner_up, plan.runner_up_net, plan.stability, plan.why
              from scores
              inner join features on scores.customer_id = features.customer_id and scores.as_of = features.as_of
              inner join plan on scores.customer_id = plan.customer_id

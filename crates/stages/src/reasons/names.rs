@@ -4,7 +4,7 @@ static NAMES: [(&str, &str); 32] = [
     ("recency_days", "days since last purchase"),
     ("recency_score", "recency score"),
     ("recency_over_gap", "silence in mean gaps"),
-    ("own_rhythm", "chance of silence by own rhythm"),
+    ("own_rhythm", "silence by own rhythm"),
     ("btyd_p_alive", "chance of being alive"),
     ("btyd_purchase_days", "expected purchase days"),
     ("frequency", "orders so far"),

@@ -431,7 +431,7 @@ pub(super) const CANCELLATION_HAS_SALE: Spec = spec(
     None,
     "rows",
     "cancel what the customer is not seen to have bought before",
-    "Bought before the data begin, or under another code; they lower spend without a sale and are kept apart by cleaning.",
+    "Bought before the data begin, or under another code; no sale is theirs to take back, so spend net of cancellations leaves them out.",
 );
 pub(super) const ONE_CURRENCY: Spec = spec(
     "one_currency",

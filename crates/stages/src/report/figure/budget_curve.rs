@@ -53,11 +53,13 @@ pub fn draw(data: &BudgetCurveData, note: &Caption, theme: &Theme) -> Result<Fig
     let ticks = frame.y.ticks(4);
     frame.y_axis(&mut sheet, &ticks, &number::money_ticks(&ticks, cur), "Expected net value");
     sheet.line((x.from, frame.y.at(0.0)), (x.to, frame.y.at(0.0)), theme.muted, 0.8);
+    // The price of the very first unit would flatten all others; the table has it.
+    let first = usize::from(data.budget[0] <= 0.0 && chosen > 0);
     let under = Frame {
         x,
         y: Scale {
             low: 0.0,
-            high: data.shadow_price.iter().copied().fold(0.0, f64::max).max(0.01) * 1.1,
+            high: data.shadow_price[first..].iter().copied().fold(0.0, f64::max).max(0.01) * 1.1,
             from: floor + 40.0 + LOWER,
             to: floor + 40.0,
         },
@@ -85,7 +87,7 @@ pub fn draw(data: &BudgetCurveData, note: &Caption, theme: &Theme) -> Result<Fig
     }
     sheet.hover("best plan", |s| s.curve(&line(&data.net, frame), theme.accent, 2.4));
     // A shadow price holds until the next budget of the grid: steps, not slopes.
-    let steps: Vec<(f64, f64)> = (0..n)
+    let steps: Vec<(f64, f64)> = (first..n)
         .flat_map(|i| {
             let until = data.budget[(i + 1).min(n - 1)];
             [under.at(data.budget[i], data.shadow_price[i]), under.at(until, data.shadow_price[i])]

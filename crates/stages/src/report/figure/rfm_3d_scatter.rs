@@ -79,14 +79,21 @@ pub fn draw(data: &Rfm3dData, note: &Caption, theme: &Theme) -> Result<Figure> {
     let mut far_first: Vec<usize> = (0..listed.len()).collect();
     let depth = |rank: &usize| view.depth(listed[*rank].1.recency, listed[*rank].1.orders);
     far_first.sort_by(|a, b| depth(b).total_cmp(&depth(a)).then(a.cmp(b)));
+    let mut seats: Vec<(f64, f64)> = Vec::new();
     for rank in far_first {
         let (segment, middle) = listed[rank];
         let foot = view.floor(middle.recency, middle.orders);
         let top = view.at(middle.recency, middle.orders, middle.spend);
+        let mut seat = top;
+        while seats.iter().any(|other| (other.0 - seat.0).hypot(other.1 - seat.1) < BADGE) {
+            seat.0 += BADGE;
+        }
+        seats.push(seat);
         sheet.hover(&middle.words(&data.segments[segment], &data.currency), |s| {
             s.line(foot, top, theme.ink, 1.2);
             s.dot(foot, 3.0, theme.ink);
-            badge(s, top, rank + 1, color(theme, segment));
+            s.line(top, seat, theme.ink, 1.2);
+            badge(s, seat, rank + 1, color(theme, segment));
         });
     }
     list(&mut sheet, data, &listed);
@@ -261,6 +268,9 @@ impl View {
 fn color(theme: &Theme, segment: usize) -> &'static str {
     theme.categories.get(segment).copied().unwrap_or(theme.muted)
 }
+
+/// Width of a badge with its rim.
+const BADGE: f64 = 19.0;
 
 fn badge(sheet: &mut Sheet<'_>, at: (f64, f64), rank: usize, color: &str) {
     let paper = sheet.theme.paper;

@@ -83,8 +83,8 @@ impl Room<'_> {
         let customers = (0..segments.len()).map(|s| segment.iter().filter(|own| **own == s).count() as u64).collect();
         let words = "A rank is the share of customers below, equals counting half; fewer days since the last order are better. \
                      Per order: mean spend of an order; products: different ones bought. Engagement sums up ranks of \
-                     recency, frequency and breadth, so it goes with them, and segments are made of recency, orders and \
-                     spend. Who lacks a measure is left out of it.";
+                     recency, frequency and breadth, so it goes with them, and so do the segments, which are made of some \
+                     of these measures. Who lacks a measure is left out of it.";
         let data = SegmentRadarData { segments, customers, measures };
         gallery.hang(figure::segment_comparison_radar::draw(&data, &note(words), &theme))
     }

@@ -111,7 +111,7 @@ fn findings_are_computed_from_what_is_drawn() {
     );
     assert_eq!(
         said[1],
-        "The next 6 months are expected to bring £2.97M (+10.0 % on a year before); on past months this method was off by \
+        "The next 6 months are expected to bring £2,970,000 (+10.0 % on a year before); on past months this method was off by \
          6.0 %, the seasonal naive one by 8.0 %."
     );
     assert!(said[2].starts_with("Spend rises with the number of orders (rank correlation 0."), "{}", said[2]);
@@ -123,7 +123,7 @@ fn findings_are_computed_from_what_is_drawn() {
     let naive = revenue_forecast::draw(&outlook(0), &note, &theme).unwrap().finding;
     assert_eq!(
         naive,
-        "The next 6 months are expected to bring what the same ones brought a year before, £2.70M in all: that forecast was \
+        "The next 6 months are expected to bring what the same ones brought a year before, £2,700,000 in all: that forecast was \
          off by 8.0 % so far, and none of 2 other methods did better on the same months."
     );
     let mut far_off = outlook(0);

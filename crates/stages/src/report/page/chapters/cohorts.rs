@@ -15,6 +15,10 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
             page.claim(Claim::sum("new and returning customers make up a month's", [&new, &back], &all));
         }
     }
+    page.text(say![
+        "New is who is seen for the first time: where the data begin in the middle of a shop's life, many of the first months' \
+         new customers had bought before. Lines without a customer are in none of these figures."
+    ]);
     let rows = months.iter().rev().map(|month| {
         row![
             month.quote("month"),
@@ -23,6 +27,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
             month.number("new_customers", Unit::Count),
             month.number("returning_customers", Unit::Count),
             month.number("revenue_net", Unit::Money),
+            month.number("revenue_net_at_month_end", Unit::Money),
             month.number("revenue_per_order", Unit::Money),
             if month.quote("has_ended").is_some_and(|q| q.text == "false") {
                 say!["has not ended"]
@@ -32,8 +37,8 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         ]
     });
     page.table(
-        "Months, latest first; revenue is net of returns",
-        &["Month", "Orders", "Customers", "New", "Returning", "Revenue", "An order", "Note"],
+        "Months, latest first; revenue is net of the cancellations of its sales, known today and known at the month's end",
+        &["Month", "Orders", "Customers", "New", "Returning", "Revenue", "At its end", "An order", "Note"],
         rows.collect(),
     );
     Ok(Some(page))

@@ -33,6 +33,11 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         &["Offer", "Cost of a contact", "Effect", "It breaks even at", "Customers kept", "Effect is"],
         rows.collect(),
     );
+    page.text(say![
+        "What is at stake with a customer is what an offer that always worked would add: the churn probability times what the \
+         customer is worth if kept, less what those who only pause bring anyway, and with most of those who have left already \
+         taken out. It is the column at_stake of the plan; an offer keeps the share of it that is its effect."
+    ]);
     let thresholds = plan.at("thresholds").items().into_iter().filter(|t| t.number("from", Unit::Money).is_some());
     let rows = thresholds.map(|threshold| {
         row![
@@ -44,10 +49,13 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     });
     page.table(
         "From what on an offer is worth it, where budget and places cost nothing; under a budget it takes more",
-        &["Offer", "What is at stake", "Above", "Instead of"],
+        &["Offer", "Where this", "Is above", "Instead of"],
         rows.collect(),
     );
     let rows = shelf.csv(artifact::RATE_SENSITIVITY, Stage::Allocate)?;
+    page.text(say![
+        "Where this plan and the best one then earn the same, the budget binds and the order of the customers stays as it is."
+    ]);
     page.table(
         "If every effect were other than it is taken to be",
         &["Of the effect taken", "Net of this plan", "Net of the best plan then"],

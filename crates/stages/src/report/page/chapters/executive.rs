@@ -6,6 +6,9 @@ use super::{
 };
 use crate::artifact;
 
+/// An error of the total that the first page must name.
+const FAR_OFF: f64 = 0.2;
+
 pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     let mut page = Chapter::new("summary", "What to do");
     let plan = shelf.record(Stage::Allocate)?.known();
@@ -49,7 +52,9 @@ fn to_do(page: &mut Chapter, shelf: &Shelf<'_>, plan: &Field) -> Result<()> {
         label: "Expected net gain",
         number: net.clone(),
         note: say![
-            "revenue times margin, less cost; from ",
+            "at a margin of ",
+            plan.need("margin", Unit::Percent)?,
+            " of revenue, less cost; from ",
             low.clone(),
             " to ",
             high.clone(),
@@ -57,9 +62,9 @@ fn to_do(page: &mut Chapter, shelf: &Shelf<'_>, plan: &Field) -> Result<()> {
         ],
     });
     cards.push(Card {
-        label: "Below the best possible plan by at most",
+        label: "Proven distance from the best plan, at most",
         number: gap,
-        note: say!["under the same assumptions and limits"],
+        note: say!["by the same forecasts, assumptions and limits: it says nothing of these"],
     });
     page.cards(cards);
     page.claim(Claim::rising("the plan stays within its budget", &[&spend, &budget]));
@@ -111,7 +116,10 @@ fn contact(page: &mut Chapter, plan: &Field, standing: Standing) -> Result<()> {
         plan.need("doubt/net/p_positive", Unit::Share)?.standing(standing),
         " of ",
         plan.need("doubt/net/draws", Unit::Count)?,
-        " draws of probabilities, values and effects (not of what each customer then does); in the worst ",
+        " draws of probabilities, values and effects (not of what each customer then does; an effect that is assumed is drawn \
+         with a standard deviation of ",
+        plan.need("doubt/rate_sd", Unit::Percent)?,
+        " of itself, and that is most of the width); in the worst ",
         plan.need("doubt/net/alpha", Unit::Share)?,
         " it brings ",
         money("doubt/net/cvar")?.standing(standing),
@@ -167,13 +175,17 @@ fn measured(page: &mut Chapter, shelf: &Shelf<'_>) -> Result<()> {
     items.push(match churn.find("quality/measured") {
         Some(quality) => {
             let models = quality.at("models").items();
-            let mut said =
-                say!["Who leaves within ", quality.need("horizon_days", Unit::Count)?, " days: the model ranks "];
-            said.extend(say!["a leaver above a stayer with a chance of "]);
-            said.extend(models.first().map(|m| estimate(m, "auc", Unit::Score)).unwrap_or_default());
+            let mut said = say![
+                "Who leaves within ",
+                quality.need("horizon_days", Unit::Count)?,
+                " days: of a leaver and a stayer "
+            ];
+            said.extend(say!["the model tells which is which in "]);
+            said.extend(models.first().map(|m| estimate(m, "auc", Unit::Share)).unwrap_or_default());
+            said.extend(say![" of cases"]);
             if let Some(baseline) = models.iter().find(|m| m.quote("model").is_some_and(|q| q.text == "recency")) {
-                said.extend(say!["; the days since the last purchase alone do it with "]);
-                said.extend(estimate(baseline, "auc", Unit::Score));
+                said.extend(say!["; the days since the last purchase alone do in "]);
+                said.extend(estimate(baseline, "auc", Unit::Share));
             }
             said.extend(say![". Tested on "]);
             said.extend(window(&quality));
@@ -234,9 +246,9 @@ fn assumed(page: &mut Chapter, plan: &Field) {
     let mut items = quotes(plan.at("assumptions").items());
     if let Some(factor) = plan.number("rates_break_even", Unit::Percent) {
         items.push(say![
-            "The plan as a whole would neither gain nor lose if every effect were ",
+            "If every effect were only ",
             factor.assumed(),
-            " of what it is taken to be."
+            " of what it is taken to be, the plan would bring back just what it costs."
         ]);
     }
     page.items(items);
@@ -285,14 +297,16 @@ fn doubts(shelf: &Shelf<'_>, plan: Option<&Field>) -> Result<Vec<Vec<Piece>>> {
             " are expected to leave now. The ranking of customers is surer than this level."
         ]);
     }
+    items.extend(value_doubt(shelf)?);
     items.push(say![
         "The first of a plan are often unusual customers, whose values are the least sure: look at them by hand (",
         artifact::CUSTOMER_OUTLIERS,
         " says what is unusual in whom)."
     ]);
     items.push(say![
-        "Gains are revenue times the margin of the settings, and costs are not: at a lower margin they fall in proportion. \
-         Values are of the spend that the settings name, gross unless they say otherwise: returns are not taken off."
+        "Gains count the margin that the settings name (offers.margin; all of the revenue unless one is named): at a lower one \
+         they fall in proportion, and costs do not. Values are of the spend that the settings name, gross unless they say \
+         otherwise: returns are not taken off."
     ]);
     if let Some(plan) = plan.filter(|plan| rates_standing(plan) == Standing::Assumed) {
         items.push(match plan.number("holdout", Unit::Count).filter(|held| held.value > 0.0) {
@@ -308,4 +322,20 @@ fn doubts(shelf: &Shelf<'_>, plan: Option<&Field>) -> Result<Vec<Vec<Piece>>> {
         });
     }
     Ok(items)
+}
+
+/// A total that the test missed by far.
+fn value_doubt(shelf: &Shelf<'_>) -> Result<Option<Vec<Piece>>> {
+    let Some(quality) = shelf.record(Stage::Value)?.find("quality/measured") else { return Ok(None) };
+    let models = quality.at("models").items();
+    let error = models.first().and_then(|model| model.number("portfolio_error/value", Unit::Change));
+    Ok(error.filter(|error| error.value.abs() > FAR_OFF).map(|error| {
+        let mut said = say!["The test missed what all customers spent by ", error.measured(), " ("];
+        said.extend(window(&quality));
+        said.extend(say![
+            "). Where the coming months are of another season than those, they may be missed by less or by more: take the \
+             order of customers for surer than the sums."
+        ]);
+        said
+    }))
 }

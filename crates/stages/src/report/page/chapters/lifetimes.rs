@@ -28,7 +28,9 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
     }
     page.text(say![
         "In the pictures it stands beside NBD, in which nobody ever leaves: where that is as near, a probability of being \
-         there says little. Neither knows a season."
+         there says little. Neither knows a season. These models do not make the plan: it goes by the churn model and by each \
+         customer's own pace. P(alive) answers another question than the probability to buy within the horizon, and where the \
+         hold-out shows more purchases than expected it is no level to rely on."
     ]);
     page.pictures(
         shelf,

@@ -10,7 +10,7 @@ pub(super) fn chapter(_: &Shelf<'_>) -> Result<Option<Chapter>> {
         [
             ("Data", "Rows are read as they are; what cannot be used is set aside with a reason, and the count balances.", "clean.md"),
             ("Features", "Computed at monthly snapshots from what was known strictly before each.", "features.md"),
-            ("Segments", "Fifths of recency, frequency and money, mapped to names; clusters beside them.", "segment.md"),
+            ("Segments", "Fifths of recency, frequency and money are the scores of a customer; the map in use names segments by them. Clusters are found apart from these and have names of the same words.", "segment.md"),
             ("Who leaves", "A pool of models, trained on earlier windows, calibrated on a later one, tested on the latest whose outcome is known.", "churn.md"),
             ("Value", "Spend within the horizon, levelled by the season, with intervals set on later data.", "value.md"),
             ("Buying and leaving", "Buy-till-you-die models by maximum likelihood.", "btyd.md"),

@@ -110,12 +110,25 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
         return Ok(());
     }
     page.heading("Whom to contact first");
-    page.text(say!["The whole list, in the order of sending, is ", artifact::EXECUTION_PLAN, "."]);
+    page.text(say![
+        "The whole list, in the order of sending, is ",
+        artifact::EXECUTION_PLAN,
+        ". Gone already is the part of the churn probability that is of having left for good, by the customer's own pace; \
+         worth if kept is what one like it spends who stays. One who bought once, and much, may well come first: few \
+         purchases say little of a pace."
+    ]);
     let outliers = shelf.csv(artifact::CUSTOMER_OUTLIERS, Stage::Segment)?;
     let unusual = |contact: &Row| {
         let id = contact.quote("customer_id")?.text;
-        let found = outliers.iter().find(|outlier| outlier.quote("customer_id").is_some_and(|quote| quote.text == id));
-        found?.quote("measure").map(Quote::named)
+        let of = outliers.iter().filter(|outlier| outlier.quote("customer_id").is_some_and(|quote| quote.text == id));
+        let mut said = Vec::new();
+        for measure in of.filter_map(|outlier| outlier.quote("measure")).map(Quote::named) {
+            if !said.is_empty() {
+                said.extend(say![", "]);
+            }
+            said.extend(say![measure]);
+        }
+        Some(said)
     };
     let rows = contacts.iter().take(FIRST).map(|contact| {
         row![
@@ -126,10 +139,11 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
             contact.number("p_churn", Unit::Share).map(Number::forecast),
             contact.number("p_gone", Unit::Share).map(Number::forecast),
             contact.number("value", Unit::Money).map(Number::forecast),
+            contact.number("at_stake", Unit::Money).map(Number::forecast),
             contact.number("cost", Unit::Money),
             contact.number("expected_net", Unit::Money).map(|net| net.standing(standing)),
             contact.number("stability", Unit::Share),
-            unusual(contact),
+            unusual(contact).unwrap_or_default(),
         ]
     });
     page.table(
@@ -142,6 +156,7 @@ fn first_of_all(page: &mut Chapter, shelf: &Shelf<'_>, standing: Standing) -> Re
             "Likely to leave",
             "Gone already",
             "Worth if kept",
+            "At stake",
             "Cost",
             "Expected net",
             "Same offer in",
