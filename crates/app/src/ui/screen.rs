@@ -299,13 +299,19 @@ fn plan(plan: &Plan, most_assumed: usize, style: Style) -> Vec<String> {
         );
         lines.extend(wrap(&text, 2, WIDTH, 2));
     }
-    lines.extend(wrap(&assumed(plan), 2, WIDTH, most_assumed));
+    lines.extend(assumed(plan, most_assumed));
     lines
 }
 
-fn assumed(plan: &Plan) -> String {
-    let assumptions: Vec<&str> = plan.assumptions.iter().map(|text| text.trim_end_matches('.')).collect();
-    format!("Assumed, not measured: {}.", assumptions.join("; "))
+/// What the plan rests on, in whole sentences as far as there is room.
+fn assumed(plan: &Plan, most: usize) -> Vec<String> {
+    let all: Vec<&str> = plan.assumptions.iter().map(|text| text.trim_end_matches('.')).collect();
+    let told = (1..=all.len()).rev().map(|shown| {
+        let rest = if shown < all.len() { "; the rest stands in report.html" } else { "" };
+        wrap(&format!("Assumed, not measured: {}{rest}.", all[..shown].join("; ")), 2, WIDTH, usize::MAX)
+    });
+    let short = "Assumed, not measured: what offers do, the margin, what a kept customer is worth; see report.html.";
+    told.into_iter().find(|lines| lines.len() <= most).unwrap_or_else(|| wrap(short, 2, WIDTH, most))
 }
 
 fn truth(rows: &[TruthRow]) -> Vec<String> {

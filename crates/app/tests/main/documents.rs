@@ -71,6 +71,16 @@ fn customers(sales: &str) -> String {
     table
 }
 
+/// A trial: every other customer contacted, which brings more from those with a high score.
+fn trial() -> String {
+    let mut table = "customer_id,contacted,p_churn,spend\n".to_owned();
+    for i in 0..400 {
+        let (contacted, score) = (i % 2, (i / 2) % 10);
+        table.push_str(&format!("{i},{contacted},0.{score},{}\n", (i * 7) % 30 + contacted * score));
+    }
+    table
+}
+
 fn run_all(document: &str) {
     let commands = commands(document);
     assert!(!commands.is_empty(), "{document} shows no command of tenure");
@@ -96,6 +106,7 @@ fn run_all(document: &str) {
     let shorter = own.trim_end().rsplit_once('\n').map_or("", |(lines, _)| lines).to_owned() + "\n";
     fs::write(folder.path().join("orders.csv"), shorter).expect("a folder to write to");
     fs::write(folder.path().join("customers.csv"), customers(&own)).expect("a folder to write to");
+    fs::write(folder.path().join("trial.csv"), trial()).expect("a folder to write to");
     for command in commands {
         tenure(&command);
     }
