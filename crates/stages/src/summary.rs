@@ -164,6 +164,8 @@ pub struct ChurnQuality {
     pub customers: u64,
     /// Share of them that churned.
     pub churn_rate: f64,
+    /// Mean probability that the model in use gave them.
+    pub mean_p_churn: f64,
     /// The deployed model first, then the candidates and the recency baseline.
     pub models: Vec<ChurnScore>,
     /// The threshold for action.

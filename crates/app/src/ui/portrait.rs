@@ -90,7 +90,10 @@ fn segment(of: &Segment) -> String {
 
 fn leaving(of: &Churn) -> String {
     let alive = match of.p_alive {
-        Some(p) => format!(" By the purchase model it is {} likely not to have left for good.", percent(p)),
+        Some(p) => format!(
+            " By the purchase model, which the plan does not go by, it is {} likely not to have left for good.",
+            percent(p)
+        ),
         None => String::new(),
     };
     format!(
@@ -128,7 +131,12 @@ fn offer(of: &Offer, unit: &str) -> Vec<String> {
         false => String::new(),
     };
     let effect = match (&of.offer, stake.rate) {
-        (Some(name), Some(rate)) => format!(", of which {name} is taken to keep {}", percent(rate)),
+        (Some(name), Some(rate)) => format!(
+            "; {name} is taken to keep {} of it, which at the margin is {}{unit}, {}{unit} beyond its cost",
+            percent(rate),
+            money(of.expected_net + of.cost),
+            money(of.expected_net)
+        ),
         _ => String::new(),
     };
     let mut said = vec![match &of.offer {
@@ -138,9 +146,10 @@ fn offer(of: &Offer, unit: &str) -> Vec<String> {
     said.push(format!("Why: {}.", of.why));
     said.push(format!(
         "The plan reckons with {} that it buys nothing, {} of them because it has left already (by its own pace), where an \
-         offer does little. Kept, it is worth {}{unit}{back}. So {}{unit} is at stake{effect}.",
+         offer has {} of its effect. Kept, it is worth {}{unit}{back}. So {}{unit} is at stake{effect}.",
         percent(stake.p_churn),
         points(stake.p_gone),
+        percent(stake.winback),
         money(stake.value),
         money(stake.at_stake)
     ));
@@ -202,6 +211,7 @@ mod tests {
                     comes_back: 640.0,
                     at_stake: 499.30,
                     rate: None,
+                    winback: 0.1,
                 },
                 offer: None,
                 cost: 0.0,
@@ -228,8 +238,8 @@ mod tests {
           2010-12-10, Champions from 2011-12-10.
         Churn
           35.9 % likely to buy nothing in the next 90 days, a higher risk than that of 16.2 % of the
-          customers. By the purchase model it is 98.2 % likely not to have left for good. What moves the
-          forecast most:
+          customers. By the purchase model, which the plan does not go by, it is 98.2 % likely not to have
+          left for good. What moves the forecast most:
           - chance of silence by own rhythm 27 %, lower than 86 % of customers
         Value
           Expected to spend 1,143 GBP in the next 180 days (80 %: 112.00 to 2,391), more than 81.0 % of the
@@ -238,8 +248,8 @@ mod tests {
           No offer.
           Why: Light would bring 2.94 beyond its cost, but the money brings more elsewhere.
           The plan reckons with 35.9 % that it buys nothing, 4.1 points of them because it has left already
-          (by its own pace), where an offer does little. Kept, it is worth 2,210 GBP; coming back later by
-          itself it brings 640.00 GBP. So 499.30 GBP is at stake.
+          (by its own pace), where an offer has 10.0 % of its effect. Kept, it is worth 2,210 GBP; coming
+          back later by itself it brings 640.00 GBP. So 499.30 GBP is at stake.
           In 98.0 % of the draws of what is uncertain it is the same.
           What an offer changes is assumed, not measured.
         ");

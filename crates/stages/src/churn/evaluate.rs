@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tenure_math::churn::threshold;
 use tenure_math::metric::{self, RankedLabels, bootstrap};
+use tenure_math::num;
 use tenure_tables::store::{self, Column};
 
 use super::Room;
@@ -197,6 +198,7 @@ impl Room<'_> {
             window: Window { from: test.to_string(), to: test.plus_days(windows.horizon_days).to_string() },
             customers: y.len() as u64,
             churn_rate: leavers as f64 / y.len() as f64,
+            mean_p_churn: num::mean(&last).unwrap_or_default(),
             models: scores,
             threshold: Threshold {
                 beta,

@@ -4,14 +4,22 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use tenure_tables::engine::{Engine, EngineConfig};
 
 use super::sections;
 use crate::allocate::diff::{self, Diff};
-use crate::artifact::{Manifest, Run};
+use crate::artifact::{self, Manifest, Run};
 use crate::ctx::Stage;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::number;
 use crate::summary::{Estimate, Finding};
+use crate::time::{DAY_US, Instant};
 use crate::{churn, clean, ingest, report, value};
+
+/// Days after the start of an export in which a first purchase may be the end of an older history.
+const SETTLING_DAYS: i64 = 30;
+/// Customers that tell two shops apart.
+const LEAST_SHARED: usize = 20;
 
 /// What changed from one run to another.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -41,7 +49,7 @@ pub struct Verdict {
     pub stage: Stage,
     /// Whether what it recorded and wrote is the same.
     pub is_same: bool,
-    /// What of its own differs: `version`, `source files`, `settings`, or `surroundings`: flags of a single plan, lists of
+    /// What of its own differs: `version`, `source files`, `settings`, or `flags and lists`: those of a single plan, the lists of
     /// customers, the run before. Empty where it only follows from other stages.
     pub began_with: Vec<String>,
     /// The stages whose work it read that is other.
@@ -89,10 +97,11 @@ pub enum Side {
 /// Compares two runs.
 ///
 /// # Errors
-/// [`crate::Error::Input`] where there is no run, [`crate::Error::Missing`] naming the stage that has to run first,
+/// [`crate::Error::Input`] where there is no run, or the two are of different shops, [`crate::Error::Missing`] naming the stage that has to run first,
 /// [`crate::Error::Corrupt`] where a run is not what was written.
 pub fn compare(a: &Path, b: &Path) -> Result<Comparison> {
     let (one, two) = (Run::open(a)?, Run::open(b)?);
+    require_one_shop(&one, &two)?;
     let (one, two) = (&one.manifest, &two.manifest);
     let has_plan = [one, two].iter().all(|run| run.stages.contains_key(Stage::Allocate.name()));
     Ok(Comparison {
@@ -105,6 +114,45 @@ pub fn compare(a: &Path, b: &Path) -> Result<Comparison> {
         models: models((one, a), (two, b))?,
         plan: if has_plan { Some(diff::diff(a, b)?) } else { None },
     })
+}
+
+/// Refuses runs of different shops: of times that have no day in common, or with customers of one name who first bought on
+/// other days. Where the later export begins, a first purchase may be the end of an older history, so those are left out.
+fn require_one_shop(one: &Run, two: &Run) -> Result<()> {
+    let (times, later) = (one.timeline()?, two.timeline()?);
+    let refuse =
+        |problem: String| Err(Error::Input { problem, place: None, cure: "compare two runs of one shop".to_owned() });
+    let begin = times.data_start.max(later.data_start);
+    if begin >= times.data_end.min(later.data_end) {
+        return refuse("the data of one run end before those of the other begin".to_owned());
+    }
+    let engine = Engine::open(&EngineConfig { threads: 1, ..EngineConfig::default() })?;
+    let mut first = Vec::new();
+    for (table, run, as_of) in [("one", one, times.as_of), ("two", two, later.as_of)] {
+        engine.register(table, &run.path(artifact::FEATURES, Stage::Features)?)?;
+        first.push(format!(
+            "select customer_id, {} - cast(tenure_days * {DAY_US} as bigint) as first_us from {table} where as_of = '{as_of}'",
+            as_of.0
+        ));
+    }
+    let settled = begin.0 + SETTLING_DAYS * DAY_US;
+    let found = engine.select(
+        &format!(
+            "with a as ({}), b as ({}) select cast(abs(a.first_us - b.first_us) > {DAY_US} as bigint) as is_other
+             from a inner join b on a.customer_id = b.customer_id where a.first_us > {settled} and b.first_us > {settled}",
+            first[0], first[1]
+        ),
+        &[],
+    )?;
+    let (shared, other) = (found.n_rows(), found.i64s("is_other")?.iter().filter(|is_other| **is_other == 1).count());
+    if shared >= LEAST_SHARED && 2 * other > shared {
+        return refuse(format!(
+            "{} of {} customers of one name first bought on another day in the second run: these are two shops",
+            number::count(other as u64),
+            number::count(shared as u64)
+        ));
+    }
+    Ok(())
 }
 
 /// Whether a stage's part of two runs is the same, and what it was made from that is not.
@@ -128,7 +176,7 @@ fn verdict(stage: Stage, one: &Manifest, two: &Manifest) -> Verdict {
         ("version", one.tenure != two.tenure),
         ("source files", stage == Stage::Ingest && one.inputs != two.inputs),
         ("settings", is_set_otherwise),
-        ("surroundings", has_other_surroundings),
+        ("flags and lists", has_other_surroundings),
     ];
     let mut follows_from: Vec<String> = Vec::new();
     if let (Some(first), Some(second)) = made {
@@ -198,7 +246,7 @@ fn data(one: (&Manifest, &Path), two: (&Manifest, &Path)) -> Result<Vec<Change>>
     let side = |(run, out): (&Manifest, &Path)| -> Result<Vec<(String, Side)>> {
         let ingest: ingest::Facts = run.stage(Stage::Ingest, out)?;
         let clean: clean::Facts = run.stage(Stage::Clean, out)?;
-        let day = |of: fn(crate::timeline::Timeline) -> crate::time::Instant| {
+        let day = |of: fn(crate::timeline::Timeline) -> Instant| {
             run.timeline.map_or(Side::Unknown, |timeline| Side::Text(of(timeline).to_string()))
         };
         let files: Vec<&str> = run.inputs.iter().map(|input| input.name.as_str()).collect();

@@ -116,6 +116,8 @@ pub struct Stake {
     pub at_stake: f64,
     /// The effect of its offer; `None` for no offer.
     pub rate: Option<f64>,
+    /// The part of its effect that an offer has with who has left already.
+    pub winback: f64,
 }
 
 /// What a customer is offered.
@@ -224,6 +226,7 @@ impl Portrait {
                     comes_back: number("comes_back")?,
                     at_stake: number("at_stake")?,
                     rate: rate(&text("offer")?),
+                    winback: parameters.pointer("/offers/winback").and_then(serde_json::Value::as_f64).unwrap_or(1.0),
                 },
                 offer: offer("offer")?,
                 cost: number("cost")?,

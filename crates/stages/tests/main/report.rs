@@ -147,3 +147,17 @@ fn an_earlier_plan_enters_the_report() {
     assert_eq!(told.out_of_date, []);
     assert!(read(&out, artifact::REPORT_TEXT).contains("### An earlier plan, and what customers did"));
 }
+
+/// Ids are counted from 1 in both, so that customers of one name are many and the same are none.
+#[test]
+fn runs_of_two_shops_are_not_compared() {
+    let dir = temp();
+    let params = Params { customers: 300, months: 14, seed: 12, ..Params::default() };
+    let file = world::generate(&params).unwrap().export(&dir.path().join("world")).unwrap().transactions;
+    let out = dir.path().join("out");
+    for (stage, files) in [(Stage::Ingest, vec![file]), (Stage::Clean, Vec::new()), (Stage::Features, Vec::new())] {
+        pipeline::run_stage(&ctx(2), &config(), stage, &files, &out).unwrap();
+    }
+    let refusal = compare::compare(&BASE.out, &out).unwrap_err().to_string();
+    assert!(refusal.contains("first bought on another day"), "{refusal}");
+}

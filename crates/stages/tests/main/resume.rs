@@ -119,6 +119,7 @@ fn another_budget_needs_no_new_models() {
             artifact::RATE_SENSITIVITY,
             artifact::SEGMENT_BUDGET,
             artifact::SEGMENT_SUMMARY,
+            artifact::WINBACK_SENSITIVITY,
             artifact::REPORT,
             artifact::REPORT_JSON,
             artifact::REPORT_TEXT,

@@ -78,6 +78,7 @@ fn full() -> Summary {
             window: window.clone(),
             customers: 5_200,
             churn_rate: 0.612,
+            mean_p_churn: 0.6,
             models: vec![churn_score("logistic", 0.789), churn_score("boosting", 0.785), churn_score("recency", 0.731)],
             threshold: Threshold {
                 beta: 2.0,

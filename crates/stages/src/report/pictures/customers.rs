@@ -16,6 +16,7 @@ use crate::report::figure::rfm_heatmap::RfmHeatmapData;
 use crate::report::figure::segment_migration::SegmentMigrationData;
 use crate::report::figure::{self, Theme};
 use crate::report::kpis;
+use crate::wording;
 
 /// Scores of recency and frequency run from 1 to this.
 const SCORES: usize = 5;
@@ -103,7 +104,7 @@ impl Room<'_> {
             let data = OutliersData {
                 unusual: with(|_| true),
                 in_what_is_drawn: with(|measure| DRAWN.contains(&measure)),
-                mostly: mostly.map(|(measure, customers)| (measure.replace('_', " "), customers)),
+                mostly: mostly.map(|(measure, customers)| (wording::name(measure), customers)),
                 ids,
                 orders: frame.f64s("frequency")?.into_iter().map(|orders| orders.max(1.0)).collect(),
                 spend,

@@ -14,9 +14,9 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         kept.clone(),
         " are kept, ",
         aside.clone(),
-        " are set aside with a reason, and none is lost. They are of ",
+        " are set aside with a reason, and none is lost. ",
         count("customers")?,
-        " customers."
+        " customers have bought something; who has only returns or gifts is not among them."
     ]);
     page.claim(Claim::sum("every row is kept or set aside", [&kept, &aside], &read));
     let reasons = clean.at("set_aside").items();

@@ -6,6 +6,8 @@ use super::{
 };
 use crate::artifact;
 
+/// Less than this for one more unit of budget is nothing.
+const WORTH_TELLING: f64 = 0.05;
 /// An error of the total that the first page must name.
 const FAR_OFF: f64 = 0.2;
 
@@ -140,7 +142,7 @@ fn contact(page: &mut Chapter, plan: &Field, standing: Standing) -> Result<()> {
 /// What more of the budget would bring, and where it stops.
 fn more_money(page: &mut Chapter, plan: &Field, standing: Standing) {
     let net = |field: &Field| field.number("net", Unit::Money).map(|net| net.standing(standing));
-    let price = plan.number("shadow_price", Unit::Money).filter(|price| price.value > 0.0);
+    let price = plan.number("shadow_price", Unit::Money).filter(|price| price.value >= WORTH_TELLING);
     let curve = plan.at("curve").items();
     let last = curve.last().and_then(|last| Some((last.number("spend", Unit::Money)?, net(last)?)));
     if let (Some(price), Some((spend, most))) = (price, last) {
@@ -251,6 +253,18 @@ fn assumed(page: &mut Chapter, plan: &Field) {
             " of what it is taken to be, the plan would bring back just what it costs."
         ]);
     }
+    let without = plan
+        .at("winback")
+        .items()
+        .into_iter()
+        .find(|point| point.number("winback", Unit::Share).is_some_and(|winback| winback.value <= 0.0));
+    if let Some(net) = without.and_then(|point| point.number("unchanged", Unit::Money)) {
+        items.push(say![
+            "If an offer did nothing with those who have left already, the plan would bring ",
+            net.assumed(),
+            " beyond its cost."
+        ]);
+    }
     page.items(items);
 }
 
@@ -286,15 +300,18 @@ fn doubts(shelf: &Shelf<'_>, plan: Option<&Field>) -> Result<Vec<Vec<Piece>>> {
         ]);
     }
     let churn = shelf.record(Stage::Churn)?;
-    if let (Some(tested), Some(now)) =
-        (churn.number("quality/measured/churn_rate", Unit::Share), churn.number("mean_p_churn", Unit::Share))
+    let share = |path: &str| churn.number(path, Unit::Share);
+    if let (Some(said), Some(left), Some(now)) =
+        (share("quality/measured/mean_p_churn"), share("quality/measured/churn_rate"), share("mean_p_churn"))
     {
         items.push(say![
-            "The test was in another season: ",
-            tested.measured(),
-            " left then, ",
+            "How many leave is less sure than who: in the test ",
+            said.forecast(),
+            " were expected to leave and ",
+            left.measured(),
+            " did; now, in another season, ",
             now.forecast(),
-            " are expected to leave now. The ranking of customers is surer than this level."
+            " are expected to."
         ]);
     }
     items.extend(value_doubt(shelf)?);

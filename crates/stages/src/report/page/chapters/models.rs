@@ -16,7 +16,7 @@ pub(super) fn chapter(shelf: &Shelf<'_>) -> Result<Option<Chapter>> {
         let data = card.at("data");
         if let (Some(from), Some(to)) = (data.quote("in_use/training_from"), data.quote("in_use/training_to")) {
             page.text(say![
-                "In use: trained on ",
+                "In use, made after the test on all windows that are closed: ",
                 data.need("in_use/training_rows", Unit::Count)?,
                 " rows of ",
                 data.need("in_use/training_snapshots", Unit::Count)?,
