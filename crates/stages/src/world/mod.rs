@@ -37,11 +37,14 @@ mod documents;
 mod effect;
 mod engagement;
 mod export;
+mod grid;
 mod outlook;
 mod population;
 mod purchases;
 mod sheet;
 mod shop;
+mod statistician;
+mod tastes;
 mod truth;
 
 use std::ops::Range;
@@ -57,6 +60,7 @@ pub use effect::{OfferSpec, Persuasion, RateKind, Response};
 pub use export::{ExportSummary, export};
 pub use sheet::Form;
 pub use shop::ShopKind;
+pub use statistician::FromData;
 pub use truth::{Truth, plan_value};
 
 use crate::config::Config;

@@ -15,7 +15,7 @@ use super::population::{Latent, Taste};
 use super::shop::{COUNTRIES, N_CATEGORIES, PER_CATEGORY, Shop};
 
 /// The most picks in a basket beyond the first.
-const MORE_PICKS: u64 = 9;
+pub(super) const MORE_PICKS: u64 = 9;
 
 /// An order of a customer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -149,6 +149,12 @@ pub(super) fn fill(shop: &Shop, taste: &Taste, draw: &mut impl Rng) -> Basket {
 
 /// The expected value, in pounds, of a basket filled by `taste`: the exact mean of [`fill`].
 pub(super) fn expected_value(shop: &Shop, taste: &Taste) -> f64 {
+    let country = &COUNTRIES[taste.country];
+    expected_goods(shop, taste) + country.postage * country.fee as f64 / 100.0
+}
+
+/// [`expected_value`] without postage.
+pub(super) fn expected_goods(shop: &Shop, taste: &Taste) -> f64 {
     let mut line = 0.0;
     let mut before = 0.0;
     for (category, &affinity) in taste.affinity.iter().enumerate() {
@@ -158,6 +164,5 @@ pub(super) fn expected_value(shop: &Shop, taste: &Taste) -> f64 {
         }
         before = affinity;
     }
-    let country = &COUNTRIES[taste.country];
-    (1.0 + MORE_PICKS as f64 * taste.fullness) * line + country.postage * country.fee as f64 / 100.0
+    (1.0 + MORE_PICKS as f64 * taste.fullness) * line
 }

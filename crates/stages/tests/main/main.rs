@@ -15,6 +15,7 @@ mod figures;
 mod hindsight;
 mod leakage;
 mod models;
+mod parts;
 mod planted;
 mod portrait;
 mod real;

@@ -58,6 +58,8 @@ struct Regret {
     share: f64,
     /// Of the oracle's net, by the plans of the best-informed observer.
     observer: f64,
+    /// Of the oracle's net, by the best plans that can be made from data.
+    statistician: f64,
     /// Simpler plans of the same budget that were ahead.
     behind: Vec<String>,
 }
@@ -66,11 +68,12 @@ fn regret(gate: &Gate, customers: u32, seeds: u64, ample: bool, change: fn(&mut 
     let runs: Vec<(u64, Summary)> =
         (1..=seeds).into_par_iter().map(|seed| (seed, judged(gate, customers, seed, ample, change))).collect();
     let mut behind = Vec::new();
-    let (mut lost, mut lost_by_observer, mut oracle) = (0.0, 0.0, 0.0);
+    let (mut lost, mut lost_by_observer, mut lost_from_data, mut oracle) = (0.0, 0.0, 0.0, 0.0);
     for (seed, summary) in &runs {
         let (best, ours) = (net(summary, "oracle"), net(summary, "tenure"));
         lost += best - ours;
         lost_by_observer += best - net(summary, "best observer");
+        lost_from_data += best - net(summary, "best from data");
         oracle += best;
         for plan in ["greedy", "top value", "top risk", "random", "nobody"] {
             if net(summary, plan) > ours + 1e-6 {
@@ -78,7 +81,7 @@ fn regret(gate: &Gate, customers: u32, seeds: u64, ample: bool, change: fn(&mut 
             }
         }
     }
-    Regret { share: lost / oracle, observer: lost_by_observer / oracle, behind }
+    Regret { share: lost / oracle, observer: lost_by_observer / oracle, statistician: lost_from_data / oracle, behind }
 }
 
 /// Whether the gates hold; says which do not.
@@ -89,12 +92,14 @@ fn verdict(seeds: u64, factor: u32, change: fn(&mut Config)) -> Vec<String> {
         for (ample, most) in [(false, gate.tight), (true, gate.ample)] {
             // Where money is ample plans differ less from seed to seed.
             let seeds = if ample { seeds.div_ceil(2) } else { seeds };
-            let Regret { share, observer, behind } = regret(gate, customers, seeds, ample, change);
+            let Regret { share, observer, statistician, behind } = regret(gate, customers, seeds, ample, change);
             let budget = if ample { "ample" } else { "tight" };
             eprintln!(
-                "{:?}, {budget} budget: {:.1} % of the oracle's net lost ({:.1} % by the best observer); behind {behind:?}",
+                "{:?}, {budget} budget: {:.1} % of the oracle's net lost ({:.1} % by the best plan from data, {:.1} % by the best \
+                 observer); behind {behind:?}",
                 gate.shop,
                 100.0 * share,
+                100.0 * statistician,
                 100.0 * observer
             );
             if share > most {

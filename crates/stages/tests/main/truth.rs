@@ -78,10 +78,11 @@ fn the_demo_comes_near_the_truth() {
 
     // The plan.
     let net: BTreeMap<&str, f64> = summary.truth.iter().map(|row| (row.plan.as_str(), row.true_net)).collect();
-    assert_eq!(net.len(), 9, "{:?}", summary.truth);
+    assert_eq!(net.len(), 10, "{:?}", summary.truth);
     assert!(summary.truth.windows(2).all(|w| w[0].true_net >= w[1].true_net), "{:?}", summary.truth);
     assert_eq!(net["nobody"], 0.0);
     assert!(net["oracle"] >= net["best observer"] && net["oracle"] > 0.0, "{net:?}");
+    assert!(net["oracle"] >= net["best from data"] && net["best from data"] > net["tenure"], "{net:?}");
     assert!(net["tenure"] > net["random"], "{net:?}");
     assert!(net["tenure"] <= net["oracle"], "{net:?}");
     for row in &summary.truth {

@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::ctx::Ctx;
 use crate::error::{Error, Result};
 use crate::summary::{TruthCheck, TruthRow};
-use crate::world::{self, Truth};
+use crate::world::{self, FromData, Truth};
 
 /// What the truth says of a run.
 pub(super) struct Judged {
@@ -26,8 +26,8 @@ pub(super) struct Judged {
     pub(super) checks: Vec<TruthCheck>,
 }
 
-/// Judges the run in `out`.
-pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -> Result<Judged> {
+/// Judges the run in `out`; `from_data` is what could be known of the truth at best.
+pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, from_data: &FromData, out: &Path) -> Result<Judged> {
     let engine = Engine::open(&EngineConfig { threads: ctx.threads, ..EngineConfig::default() })?;
     engine.register("plan", &out.join(artifact::ALLOCATION))?;
     engine.register("scores", &out.join(artifact::CUSTOMER_SCORES))?;
@@ -41,7 +41,7 @@ pub(super) fn judge(ctx: &Ctx<'_>, config: &Config, truth: &Truth, out: &Path) -
         &[],
     )?;
     let court = Court::new(config, truth, &rows)?;
-    Ok(Judged { plans: court.plans()?, checks: court.checks(&rows)? })
+    Ok(Judged { plans: court.plans(from_data)?, checks: court.checks(&rows)? })
 }
 
 /// The run's rows beside the truth's.
@@ -118,7 +118,7 @@ impl<'a> Court<'a> {
     }
 
     /// The true net of each plan, best first.
-    fn plans(&self) -> Result<Vec<TruthRow>> {
+    fn plans(&self, from_data: &FromData) -> Result<Vec<TruthRow>> {
         let (predicted, _) =
             offer_table(self.config).evaluate(&self.prospects).map_err(Error::math("the offers' expected value"))?;
         let problem = self.problem(&predicted);
@@ -129,6 +129,7 @@ impl<'a> Court<'a> {
         let plans = [
             ("oracle", self.solved(&self.truth.gains)?),
             ("best observer", self.solved(&self.truth.gains_observed)?),
+            ("best from data", self.solved(&from_data.gains)?),
             ("tenure", self.ours.clone()),
             ("greedy", greedy),
             ("top value", ranked(&problem, None, |i| self.prospects[i].value).0),

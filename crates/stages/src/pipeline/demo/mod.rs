@@ -31,8 +31,10 @@ pub fn demo(ctx: &Ctx<'_>, config: &Config, params: &Params, out: &Path) -> Resu
         "USD".clone_into(&mut config.data.currency);
     }
     let mut summary = run(ctx, &config, &[exported.transactions], out)?;
-    let truth = world.truth(&OfferSpec::all_of(&config.offers), params.churn_days, params.value_days)?;
-    let judged = judge::judge(ctx, &config, &truth, out)?;
+    let offers = OfferSpec::all_of(&config.offers);
+    let truth = world.truth(&offers, params.churn_days, params.value_days)?;
+    let from_data = world.known_from_data(&offers, params.churn_days, params.value_days)?;
+    let judged = judge::judge(ctx, &config, &truth, &from_data, out)?;
     summary.truth = judged.plans;
     summary.truth_checks = judged.checks;
     Ok(summary)
